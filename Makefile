@@ -1,0 +1,51 @@
+# make            the module: build/ngx_http_im_module.so
+# make run        serve it here, until Ctrl-C (PORT=8080)
+# make test       install what is needed, build, run all of prove
+
+MODULES ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+PROVE   ?= prove -I t/lib
+TESTS   ?= t/*.t
+
+.PHONY: all deps run test lint install clean bench asan valgrind fuzz soak
+
+all:
+	@t/tools/build
+
+deps:
+	@t/tools/deps
+
+run: deps all
+	@t/tools/run
+
+test:
+	@t/tools/deps libjson-pp-perl nghttp2-client libnginx-mod-nchan \
+	    libnginx-mod-http-lua
+	@$(MAKE) --no-print-directory all lint
+	@$(PROVE) $(TESTS)
+
+lint:
+	@t/tools/lint
+
+install: all
+	install -d $(DESTDIR)$(MODULES)
+	install -m 644 build/ngx_http_im_module.so $(DESTDIR)$(MODULES)/
+
+clean:
+	rm -rf build
+
+# the rest is not part of "make test": see docs/testing.md
+
+bench: deps all
+	@t/bench/run
+
+asan: deps
+	@t/asan/run
+
+valgrind: deps all
+	@t/asan/valgrind-run
+
+fuzz: deps
+	@t/fuzz/run $(SECONDS)
+
+soak: deps all
+	@t/fault/soak

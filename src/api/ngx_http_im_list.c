@@ -1,0 +1,666 @@
+
+#include "ngx_http_im_api.h"
+
+
+/* how many conversations /im/unread adds up for one user */
+#define NGX_HTTP_IM_UNREAD_MAX   "65535"
+
+/* keys of one MGET: Redis serves others between two of them */
+#define NGX_HTTP_IM_MGET_KEYS    128
+
+
+typedef struct {
+    ngx_str_t                 from_id;
+} ngx_http_im_list_args_t;
+
+typedef struct {
+    ngx_str_t                 conv_id;
+    ngx_str_t                 peer;       /* of a 1:1, "" for a group */
+    ngx_http_im_cmd_t        *cmd;        /* brings the head ... */
+    ngx_uint_t                n;          /* ... as its n-th element */
+    ngx_http_im_cmd_t        *member;     /* of a group: the position */
+    ngx_http_im_cmd_t        *settings;   /* of a group */
+
+    ngx_http_im_head_t        head;
+    int64_t                   unread;
+    ngx_http_im_profile_t    *sender;
+} ngx_http_im_list_row_t;
+
+typedef struct {
+    ngx_http_im_cmd_t        *inbox;
+    ngx_http_im_cmd_t        *groups;
+    ngx_http_im_list_row_t   *rows;
+    ngx_http_im_list_row_t  **sorted;
+    ngx_uint_t                nrows;
+    ngx_uint_t                nsorted;
+    ngx_http_im_profiles_t    profiles;
+} ngx_http_im_list_t;
+
+
+static ngx_int_t ngx_http_im_list_check(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_unread(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_ask(ngx_http_im_call_t *call,
+    ngx_str_t *stop);
+static ngx_int_t ngx_http_im_list_convs(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_pairs(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list);
+static ngx_int_t ngx_http_im_list_groups(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list);
+static ngx_int_t ngx_http_im_list_heads(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_head(ngx_http_im_call_t *call,
+    ngx_http_im_list_row_t *row);
+static ngx_int_t ngx_http_im_list_position(ngx_http_im_call_t *call,
+    ngx_http_im_list_row_t *row, int64_t *position);
+static int ngx_libc_cdecl ngx_http_im_list_newest(const void *one,
+    const void *two);
+static ngx_int_t ngx_http_im_list_answer(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_write(ngx_http_im_call_t *call,
+    ngx_http_im_list_row_t *row);
+static ngx_int_t ngx_http_im_list_write_users(ngx_http_im_call_t *call,
+    ngx_http_im_list_row_t *row, ngx_str_t *info);
+
+
+static const ngx_http_im_field_t  ngx_http_im_list_fields[] = {
+
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+      offsetof(ngx_http_im_list_args_t, from_id), 0, 0, NULL, 0 },
+
+    ngx_http_im_field_end
+};
+
+
+/*
+ * ZREVRANGE inbox, SMEMBERS groups -> the user's conversations;
+ * MGET head of every 1:1; GET head, HGET members user, HMGET settings of
+ * every group; HMGET profile of all who may have written last;
+ * a third round only for a group whose last sender is not among them
+ */
+
+const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
+    ngx_string("conv_list"),
+    ngx_http_im_list_fields,
+    sizeof(ngx_http_im_list_args_t),
+    0,
+    ngx_http_im_list_check,
+    ngx_http_im_list
+};
+
+
+/* as above without settings and profiles */
+
+const ngx_http_im_op_t  ngx_http_im_op_unread = {
+    ngx_string("unread"),
+    ngx_http_im_list_fields,
+    sizeof(ngx_http_im_list_args_t),
+    0,
+    ngx_http_im_list_check,
+    ngx_http_im_unread
+};
+
+
+static ngx_int_t
+ngx_http_im_list_check(ngx_http_im_call_t *call)
+{
+    ngx_http_im_list_args_t  *args;
+
+    args = call->args;
+    call->from_id = args->from_id;
+
+    return ngx_http_im_call_check_user(call, &args->from_id);
+}
+
+
+static ngx_int_t
+ngx_http_im_list(ngx_http_im_call_t *call)
+{
+    u_char     buf[NGX_INT_T_LEN];
+    ngx_str_t  stop;
+
+    stop.data = buf;
+    stop.len = ngx_sprintf(buf, "%ui", call->options->list_max - 1) - buf;
+
+    return ngx_http_im_list_ask(call, &stop);
+}
+
+
+static ngx_int_t
+ngx_http_im_unread(ngx_http_im_call_t *call)
+{
+    ngx_str_t  stop = ngx_string(NGX_HTTP_IM_UNREAD_MAX);
+
+    return ngx_http_im_list_ask(call, &stop);
+}
+
+
+static ngx_int_t
+ngx_http_im_list_ask(ngx_http_im_call_t *call, ngx_str_t *stop)
+{
+    ngx_str_t                 argv[4];
+    ngx_http_im_list_t       *list;
+    ngx_http_im_list_args_t  *args;
+
+    args = call->args;
+
+    list = ngx_pcalloc(call->pool, sizeof(ngx_http_im_list_t));
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_im_profiles_init(&list->profiles);
+
+    ngx_str_set(&argv[0], "ZREVRANGE");
+    ngx_str_set(&argv[2], "0");
+    argv[3] = *stop;
+
+    list->inbox = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                       NGX_HTTP_IM_USER_INBOX, &args->from_id,
+                                       argv, 4);
+
+    ngx_str_set(&argv[0], "SMEMBERS");
+
+    list->groups = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                        NGX_HTTP_IM_USER_GROUPS,
+                                        &args->from_id, argv, 2);
+
+    call->state = list;
+    call->next = ngx_http_im_list_convs;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_im_list_convs(ngx_http_im_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_http_im_list_t  *list;
+
+    list = call->state;
+
+    if (ngx_http_im_reply_array(&list->inbox->reply, 0) != NGX_OK
+        || ngx_http_im_reply_array(&list->groups->reply, 0) != NGX_OK)
+    {
+        return ngx_http_im_call_corrupt(call);
+    }
+
+    list->rows = ngx_pcalloc(call->pool, (list->inbox->reply.nelts
+                                          + list->groups->reply.nelts + 1)
+                                         * sizeof(ngx_http_im_list_row_t));
+    if (list->rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_im_list_pairs(call, list);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_im_list_groups(call, list);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (call->pipeline->n == 0) {
+        return ngx_http_im_list_heads(call);
+    }
+
+    call->next = ngx_http_im_list_heads;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_im_list_pairs(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
+{
+    ngx_str_t                *argv;
+    ngx_uint_t                i, k, n;
+    ngx_http_im_cmd_t        *cmd;
+    ngx_http_im_reply_t      *reply;
+    ngx_http_im_list_row_t   *row;
+    ngx_http_im_list_args_t  *args;
+
+    args = call->args;
+    reply = &list->inbox->reply;
+
+    if (reply->nelts && call->op == &ngx_http_im_op_conv_list
+        && ngx_http_im_profile_want(call, &list->profiles, &args->from_id)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    argv = ngx_palloc(call->pool, (NGX_HTTP_IM_MGET_KEYS + 1)
+                                  * sizeof(ngx_str_t));
+    if (argv == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "MGET");
+
+    for (i = 0; i < reply->nelts; i += n) {
+        n = ngx_min(reply->nelts - i, NGX_HTTP_IM_MGET_KEYS);
+
+        for (k = 0; k < n; k++) {
+            row = &list->rows[i + k];
+            row->n = k;
+
+            if (reply->elts[i + k].type != NGX_HTTP_IM_REPLY_STRING
+                || ngx_http_im_inbox_parse(&reply->elts[i + k].str,
+                                           &row->conv_id, &row->peer)
+                   != NGX_OK)
+            {
+                return ngx_http_im_call_corrupt(call);
+            }
+
+            if (ngx_http_im_key(call->pool, &argv[1 + k],
+                                &call->options->key_prefix,
+                                NGX_HTTP_IM_CONV_HEAD, &row->conv_id)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            if (call->op == &ngx_http_im_op_conv_list
+                && ngx_http_im_profile_want(call, &list->profiles, &row->peer)
+                   == NULL)
+            {
+                return NGX_ERROR;
+            }
+        }
+
+        cmd = ngx_http_im_pipeline_add(call->pipeline, NGX_HTTP_IM_READ, 1,
+                                       argv, 1 + n);
+
+        for (k = 0; k < n; k++) {
+            list->rows[i + k].cmd = cmd;
+        }
+    }
+
+    list->nrows = reply->nelts;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_list_groups(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
+{
+    ngx_str_t                 argv[4];
+    ngx_uint_t                i;
+    ngx_http_im_reply_t      *reply;
+    ngx_http_im_list_row_t   *row;
+    ngx_http_im_list_args_t  *args;
+
+    args = call->args;
+    reply = &list->groups->reply;
+
+    for (i = 0; i < reply->nelts; i++) {
+        row = &list->rows[list->nrows++];
+
+        if (reply->elts[i].type != NGX_HTTP_IM_REPLY_STRING
+            || !ngx_http_im_id_valid(&reply->elts[i].str))
+        {
+            return ngx_http_im_call_corrupt(call);
+        }
+
+        row->conv_id = reply->elts[i].str;
+
+        ngx_str_set(&argv[0], "HGET");
+        argv[2] = args->from_id;
+
+        row->member = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                           NGX_HTTP_IM_CONV_MEMBERS,
+                                           &row->conv_id, argv, 3);
+
+        if (call->op == &ngx_http_im_op_unread) {
+            ngx_str_set(&argv[0], "GETRANGE");
+            ngx_str_set(&argv[2], "0");
+            ngx_str_set(&argv[3], NGX_HTTP_IM_HEAD_PREFIX);
+
+            row->cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                            NGX_HTTP_IM_CONV_HEAD,
+                                            &row->conv_id, argv, 4);
+            continue;
+        }
+
+        ngx_str_set(&argv[0], "GET");
+
+        row->cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                        NGX_HTTP_IM_CONV_HEAD, &row->conv_id,
+                                        argv, 2);
+
+        ngx_str_set(&argv[0], "HMGET");
+        ngx_str_set(&argv[2], "users");
+        ngx_str_set(&argv[3], "info");
+
+        row->settings = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                             NGX_HTTP_IM_CONV_SETTINGS,
+                                             &row->conv_id, argv, 4);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_list_heads(ngx_http_im_call_t *call)
+{
+    int64_t                   total;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_im_list_t       *list;
+    ngx_http_im_list_row_t   *row;
+
+    list = call->state;
+    total = 0;
+
+    list->sorted = ngx_palloc(call->pool,
+                              (list->nrows + 1) * sizeof(void *));
+    if (list->sorted == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < list->nrows; i++) {
+        row = &list->rows[i];
+
+        rc = ngx_http_im_list_head(call, row);
+
+        if (rc == NGX_DONE) {
+            continue;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        total += row->unread;
+        list->sorted[list->nsorted++] = row;
+    }
+
+    if (call->op == &ngx_http_im_op_unread) {
+        ngx_http_im_json_lit(&call->json, "{\"total\":");
+        ngx_http_im_json_int(&call->json, total);
+        ngx_http_im_json_lit(&call->json, "}");
+        return NGX_OK;
+    }
+
+    ngx_qsort(list->sorted, list->nsorted, sizeof(void *),
+              ngx_http_im_list_newest);
+
+    list->nsorted = ngx_min(list->nsorted, call->options->list_max);
+
+    for (i = 0; i < list->nsorted; i++) {
+        row = list->sorted[i];
+
+        if (row->head.from.len == 0) {
+            continue;
+        }
+
+        row->sender = ngx_http_im_profile_want(call, &list->profiles,
+                                               &row->head.from);
+        if (row->sender == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (call->pipeline->n == 0) {
+        return ngx_http_im_list_answer(call);
+    }
+
+    call->next = ngx_http_im_list_answer;
+
+    return NGX_AGAIN;
+}
+
+
+/* NGX_DONE: there is nothing of it to be shown to this user */
+
+static ngx_int_t
+ngx_http_im_list_head(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
+{
+    int64_t               position;
+    ngx_int_t             rc;
+    ngx_str_t             text;
+    ngx_http_im_reply_t  *reply;
+
+    reply = &row->cmd->reply;
+
+    if (row->peer.len) {
+
+        if (reply->type != NGX_HTTP_IM_REPLY_ARRAY || row->n >= reply->nelts) {
+            return ngx_http_im_call_corrupt(call);
+        }
+
+        reply = &reply->elts[row->n];
+    }
+
+    rc = ngx_http_im_reply_string(reply, &text);
+
+    if (rc == NGX_ERROR) {
+        return ngx_http_im_call_corrupt(call);
+    }
+
+    if (text.len == 0) {
+        return NGX_DONE;
+    }
+
+    if (ngx_http_im_head_parse(&row->head, &text) != NGX_OK) {
+        return ngx_http_im_call_corrupt(call);
+    }
+
+    position = 0;
+    rc = ngx_http_im_list_position(call, row, &position);
+
+    if (rc == NGX_OK) {
+        row->unread = ngx_max(row->head.seq - position, 0);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_im_list_position(ngx_http_im_call_t *call,
+    ngx_http_im_list_row_t *row, int64_t *position)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                 text;
+    ngx_uint_t                me;
+    ngx_http_im_list_args_t  *args;
+
+    args = call->args;
+
+    if (row->member == NULL) {
+
+        if (row->head.group) {
+            return ngx_http_im_call_corrupt(call);
+        }
+
+        me = (ngx_memn2cmp(row->head.users[0].data, args->from_id.data,
+                           row->head.users[0].len, args->from_id.len)
+              != 0);
+
+        *position = row->head.read[me];
+
+        return NGX_OK;
+    }
+
+    rc = ngx_http_im_reply_string(&row->member->reply, &text);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DONE;
+    }
+
+    if (rc != NGX_OK || !row->head.group) {
+        return ngx_http_im_call_corrupt(call);
+    }
+
+    *position = ngx_http_im_reply_atoi(text.data, text.len);
+
+    return (*position < 0) ? ngx_http_im_call_corrupt(call) : NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_im_list_newest(const void *one, const void *two)
+{
+    int                      rc;
+    ngx_http_im_list_row_t  *a, *b;
+
+    a = *(ngx_http_im_list_row_t **) one;
+    b = *(ngx_http_im_list_row_t **) two;
+
+    /* digits of one length compare as numbers do */
+
+    rc = ngx_memcmp(b->head.time.data, a->head.time.data, a->head.time.len);
+
+    return rc ? rc : (int) ngx_memn2cmp(a->conv_id.data, b->conv_id.data,
+                                        a->conv_id.len, b->conv_id.len);
+}
+
+
+static ngx_int_t
+ngx_http_im_list_answer(ngx_http_im_call_t *call)
+{
+    size_t                    size;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_im_list_t       *list;
+    ngx_http_im_list_row_t   *row;
+
+    list = call->state;
+
+    for (size = 2, i = 0; i < list->nsorted; i++) {
+        row = list->sorted[i];
+
+        size += 320 + row->conv_id.len + row->head.text.len;
+
+        if (row->sender) {
+
+            if (ngx_http_im_profile_read(row->sender) != NGX_OK) {
+                return ngx_http_im_call_corrupt(call);
+            }
+
+            size += row->sender->name.len;
+        }
+    }
+
+    call->json.size = ngx_min(size, 1024 * 1024);
+
+    ngx_http_im_json_lit(&call->json, "[");
+
+    for (i = 0; i < list->nsorted; i++) {
+
+        if (i) {
+            ngx_http_im_json_lit(&call->json, ",");
+        }
+
+        rc = ngx_http_im_list_write(call, list->sorted[i]);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ngx_http_im_json_lit(&call->json, "]");
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_list_write(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
+{
+    ngx_str_t            info;
+    ngx_http_im_json_t  *w;
+
+    w = &call->json;
+
+    ngx_http_im_json_lit(w, "{\"conv_id\":\"");
+    ngx_http_im_json_str(w, &row->conv_id);
+    ngx_http_im_json_lit(w, "\",\"conv_type\":");
+    ngx_http_im_json_raw(w, row->head.group ? "1" : "0", 1);
+
+    ngx_str_null(&info);
+
+    if (ngx_http_im_list_write_users(call, row, &info) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_im_json_lit(w, ",\"last_msg\":\"");
+    ngx_http_im_json_str(w, &row->head.text);
+    ngx_http_im_json_lit(w, "\",\"last_msg_type\":");
+    ngx_http_im_json_str(w, &row->head.type);
+    ngx_http_im_json_lit(w, ",\"last_user_name\":\"");
+
+    if (row->sender) {
+        ngx_http_im_json_str(w, &row->sender->name);
+    }
+
+    ngx_http_im_json_lit(w, "\",\"last_time\":");
+    ngx_http_im_json_str(w, &row->head.time);
+    ngx_http_im_json_lit(w, ",\"unread_count\":");
+    ngx_http_im_json_int(w, row->unread);
+
+    if (call->options->reply_full) {
+        ngx_http_im_json_lit(w, ",\"seq\":");
+        ngx_http_im_json_int(w, row->head.seq);
+
+        if (info.len) {
+            ngx_http_im_json_lit(w, ",");
+            ngx_http_im_json_str(w, &info);
+        }
+    }
+
+    ngx_http_im_json_lit(w, "}");
+
+    return NGX_OK;
+}
+
+
+/* info: a group's name, picture and description, ready to be shown */
+
+static ngx_int_t
+ngx_http_im_list_write_users(ngx_http_im_call_t *call,
+    ngx_http_im_list_row_t *row, ngx_str_t *info)
+{
+    ngx_str_t             users, shown, type[2];
+    ngx_http_im_json_t   *w;
+    ngx_http_im_reply_t  *reply;
+
+    w = &call->json;
+
+    ngx_http_im_json_lit(w, ",\"conv_users\":[");
+
+    if (row->settings) {
+        reply = &row->settings->reply;
+
+        if (ngx_http_im_reply_array(reply, 2) != NGX_OK
+            || ngx_http_im_reply_string(&reply->elts[0], &users) != NGX_OK
+            || ngx_http_im_reply_string(&reply->elts[1], info) != NGX_OK)
+        {
+            return ngx_http_im_call_corrupt(call);
+        }
+
+        ngx_http_im_json_str(w, &users);
+        ngx_http_im_json_lit(w, "]");
+
+        return NGX_OK;
+    }
+
+    ngx_http_im_id_split(&row->head.users[0], &shown, &type[0]);
+    ngx_http_im_id_split(&row->head.users[1], &shown, &type[1]);
+
+    ngx_http_im_json_lit(w, "\"");
+    ngx_http_im_json_str(w, &row->head.users[0]);
+    ngx_http_im_json_lit(w, "\",\"");
+    ngx_http_im_json_str(w, &row->head.users[1]);
+    ngx_http_im_json_lit(w, "\"],\"users_type\":[\"");
+    ngx_http_im_json_str(w, &type[0]);
+    ngx_http_im_json_lit(w, "\",\"");
+    ngx_http_im_json_str(w, &type[1]);
+    ngx_http_im_json_lit(w, "\"]");
+
+    return NGX_OK;
+}

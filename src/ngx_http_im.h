@@ -1,0 +1,73 @@
+
+#ifndef _NGX_HTTP_IM_H_INCLUDED_
+#define _NGX_HTTP_IM_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_im_call.h"
+#include "ngx_http_im_redis.h"
+#include "ngx_http_im_route.h"
+#include "ngx_http_im_store.h"
+
+
+/* http level */
+
+typedef struct {
+    ngx_array_t                stores;    /* of ngx_http_im_store_t * */
+    ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
+    uint64_t                   random;    /* a worker's, see ngx_http_im_id.h */
+} ngx_http_im_main_conf_t;
+
+
+/* one im_pass; the implicit locations inside its own share it */
+
+typedef struct {
+    ngx_str_t                  value;
+    size_t                     prefix;    /* length of the location's name */
+    ngx_http_im_store_t       *store;
+    u_char                    *file;      /* where it stands, for errors */
+    ngx_uint_t                 line;
+} ngx_http_im_pass_t;
+
+
+typedef struct {
+    ngx_http_im_options_t      options;
+    ngx_http_complex_value_t  *user;
+    ngx_http_im_pass_t        *pass;
+} ngx_http_im_loc_conf_t;
+
+
+/*
+ * A request's side of a call.  Lives in the request's pool; call and job are
+ * NULL before the body is read and after the answer is made.
+ */
+
+typedef struct {
+    ngx_http_request_t        *request;
+    const ngx_http_im_op_t    *op;
+    ngx_http_im_call_t        *call;
+    ngx_http_im_job_t         *job;
+    ngx_http_cleanup_t        *cleanup;
+
+    ngx_str_t                  path_id;   /* conv_id in the URI */
+
+    u_char                    *body;      /* read so far */
+    size_t                     size;
+    size_t                     room;
+
+    /* for logs, copied as the call does not live that long */
+    const ngx_http_im_error_t *code;
+    ngx_str_t                  from_id;
+    ngx_str_t                  conv_id;
+    ngx_msec_t                 store_time;
+    ngx_uint_t                 commands;
+} ngx_http_im_ctx_t;
+
+
+extern ngx_module_t  ngx_http_im_module;
+
+
+#endif /* _NGX_HTTP_IM_H_INCLUDED_ */

@@ -1,0 +1,785 @@
+
+#include "ngx_http_im_conn.h"
+
+
+#define NGX_HTTP_IM_OUT_SIZE      65536
+#define NGX_HTTP_IM_READ_TURN     262144
+#define NGX_HTTP_IM_BACKOFF_MIN   50
+#define NGX_HTTP_IM_BACKOFF_MAX   500
+
+
+static void ngx_http_im_conn_timer_handler(ngx_event_t *ev);
+static void ngx_http_im_conn_read_handler(ngx_event_t *rev);
+static void ngx_http_im_conn_write_handler(ngx_event_t *wev);
+static void ngx_http_im_conn_connected(ngx_http_im_conn_t *conn);
+static void ngx_http_im_conn_hello(ngx_http_im_conn_t *conn);
+static void ngx_http_im_conn_ready(ngx_http_im_job_t *job);
+static ngx_int_t ngx_http_im_conn_replies(ngx_http_im_conn_t *conn);
+static void ngx_http_im_conn_reply(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *cmd);
+static ngx_uint_t ngx_http_im_conn_eval(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *cmd);
+static ngx_uint_t ngx_http_im_conn_not_executed(ngx_str_t *error);
+static ngx_http_im_cmd_t *ngx_http_im_conn_next(ngx_http_im_conn_t *conn);
+static void ngx_http_im_conn_fill(ngx_http_im_conn_t *conn);
+static void ngx_http_im_conn_drop(ngx_http_im_conn_t *conn,
+    const char *reason);
+
+
+/*
+ * First words of replies to a command that was not executed.  Those of the
+ * second kind tell that this connection will not get better by waiting.
+ */
+
+static const struct {
+    ngx_str_t    word;
+    ngx_uint_t   renew;
+} ngx_http_im_conn_refusals[] = {
+    { ngx_string("LOADING"), 0 },
+    { ngx_string("BUSY"), 0 },
+    { ngx_string("OOM"), 0 },
+    { ngx_string("MISCONF"), 0 },
+    { ngx_string("NOREPLICAS"), 0 },
+    { ngx_string("NOSCRIPT"), 0 },
+    { ngx_string("NOPERM"), 0 },
+    { ngx_string("TRYAGAIN"), 0 },
+    { ngx_string("CLUSTERDOWN"), 0 },
+    { ngx_string("MOVED"), 0 },
+    { ngx_string("ASK"), 0 },
+    { ngx_string("READONLY"), 1 },
+    { ngx_string("MASTERDOWN"), 1 },
+    { ngx_string("NOAUTH"), 1 },
+    { ngx_string("WRONGPASS"), 1 }
+};
+
+
+ngx_int_t
+ngx_http_im_conn_init(ngx_http_im_conn_t *conn, ngx_http_im_redis_t *redis)
+{
+    conn->redis = redis;
+    conn->state = NGX_HTTP_IM_CONN_DOWN;
+
+    conn->timer.handler = ngx_http_im_conn_timer_handler;
+    conn->timer.data = conn;
+    conn->timer.log = redis->log;
+    conn->timer.cancelable = 1;
+
+    ngx_queue_init(&conn->sent);
+    ngx_queue_init(&conn->hello);
+
+    conn->out = ngx_palloc(ngx_cycle->pool, NGX_HTTP_IM_OUT_SIZE);
+    if (conn->out == NULL) {
+        return NGX_ERROR;
+    }
+
+    conn->end = conn->out + NGX_HTTP_IM_OUT_SIZE;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_conn_connect(ngx_http_im_conn_t *conn)
+{
+    ngx_int_t               rc;
+    ngx_addr_t             *addr;
+    ngx_connection_t       *c;
+    ngx_peer_connection_t  *pc;
+
+    addr = conn->redis->store->servers.elts;
+
+    pc = &conn->peer;
+    ngx_memzero(pc, sizeof(ngx_peer_connection_t));
+
+    pc->sockaddr = addr->sockaddr;
+    pc->socklen = addr->socklen;
+    pc->name = &addr->name;
+    pc->get = ngx_event_get_peer;
+    pc->log = &conn->redis->quiet;
+    pc->log_error = NGX_ERROR_ERR;
+    pc->so_keepalive = (addr->sockaddr->sa_family != AF_UNIX);
+
+    if (ngx_http_im_decoder_init(&conn->decoder) != NGX_OK) {
+        ngx_http_im_conn_fail(conn, 0, "out of memory");
+        return;
+    }
+
+    rc = ngx_event_connect_peer(pc);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, conn->redis->log, 0,
+                   "im redis connect to %V: %i tries:%ui",
+                   &addr->name, rc, conn->tries);
+
+    conn->connection = pc->connection;
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+        ngx_http_im_conn_fail(conn, ngx_socket_errno, "connect() failed");
+        return;
+    }
+
+    c = pc->connection;
+    c->data = conn;
+    c->read->handler = ngx_http_im_conn_read_handler;
+    c->write->handler = ngx_http_im_conn_write_handler;
+
+    conn->state = NGX_HTTP_IM_CONN_CONNECTING;
+    ngx_add_timer(&conn->timer, conn->redis->store->connect_timeout);
+
+    if (rc == NGX_OK) {
+        ngx_http_im_conn_connected(conn);
+    }
+}
+
+
+static void
+ngx_http_im_conn_connected(ngx_http_im_conn_t *conn)
+{
+    int                err;
+    socklen_t          len;
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        ngx_http_im_conn_fail(conn, err, "connect() failed");
+        return;
+    }
+
+    if (conn->peer.sockaddr->sa_family != AF_UNIX) {
+        (void) ngx_tcp_nodelay(c);
+    }
+
+    ngx_http_im_conn_hello(conn);
+}
+
+
+/*
+ * The handshake is a job like any other, but for its queue: everything goes
+ * out in one write, before the first command of a request.
+ */
+
+static void
+ngx_http_im_conn_hello(ngx_http_im_conn_t *conn)
+{
+    u_char                   db[NGX_INT_T_LEN];
+    ngx_str_t                argv[3];
+    ngx_uint_t               i;
+    ngx_http_im_cmd_t       *cmd;
+    ngx_http_im_job_t       *job;
+    ngx_http_im_store_t     *store;
+    ngx_http_im_pipeline_t  *p;
+
+    store = conn->redis->store;
+
+    job = ngx_http_im_redis_job(conn->redis);
+    if (job == NULL) {
+        ngx_http_im_conn_fail(conn, 0, "out of memory");
+        return;
+    }
+
+    job->handler = ngx_http_im_conn_ready;
+    job->data = conn;
+
+    p = &job->pipeline;
+
+    if (store->password.len) {
+        ngx_str_set(&argv[0], "AUTH");
+        argv[1] = store->username.len ? store->username : store->password;
+        argv[2] = store->password;
+        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv,
+                                 store->username.len ? 3 : 2);
+    }
+
+    if (store->database) {
+        ngx_str_set(&argv[0], "SELECT");
+        argv[1].data = db;
+        argv[1].len = ngx_sprintf(db, "%i", store->database) - db;
+        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv, 2);
+    }
+
+    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
+        ngx_str_set(&argv[0], "SCRIPT");
+        ngx_str_set(&argv[1], "LOAD");
+        ngx_http_im_script_text(i, &argv[2]);
+        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv, 3);
+    }
+
+    if (p->failed) {
+        ngx_http_im_redis_release(job);
+        ngx_http_im_conn_fail(conn, 0, "out of memory");
+        return;
+    }
+
+    for (cmd = p->first; cmd; cmd = cmd->next) {
+        cmd->job = job;
+        cmd->retried = 1;
+        job->outstanding++;
+        ngx_queue_insert_tail(&conn->hello, &cmd->queue);
+    }
+
+    conn->handshake = job;
+    conn->state = NGX_HTTP_IM_CONN_HANDSHAKE;
+
+    ngx_http_im_conn_flush(conn);
+}
+
+
+static void
+ngx_http_im_conn_ready(ngx_http_im_job_t *job)
+{
+    ngx_str_t           *error;
+    ngx_http_im_conn_t  *conn;
+
+    conn = job->data;
+
+    error = ngx_http_im_redis_error(job);
+
+    if (error) {
+        ngx_log_error(NGX_LOG_ERR, conn->redis->log, 0,
+                      "im store \"%V\": %V refused the handshake: \"%V\"",
+                      &conn->redis->store->name, conn->peer.name, error);
+        ngx_http_im_conn_fail(conn, 0, "the handshake failed");
+        return;
+    }
+
+    conn->handshake = NULL;
+    ngx_http_im_redis_release(job);
+
+    if (conn->tries) {
+        ngx_log_error(NGX_LOG_NOTICE, conn->redis->log, 0,
+                      "im store \"%V\": %V is reachable again",
+                      &conn->redis->store->name, conn->peer.name);
+    }
+
+    ngx_del_timer(&conn->timer);
+
+    conn->tries = 0;
+    conn->state = NGX_HTTP_IM_CONN_READY;
+
+    ngx_http_im_redis_up(conn->redis);
+}
+
+
+static void
+ngx_http_im_conn_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_im_conn_t  *conn;
+
+    conn = ev->data;
+
+    if (conn->state == NGX_HTTP_IM_CONN_DOWN) {
+        ngx_http_im_conn_connect(conn);
+        return;
+    }
+
+    ngx_http_im_conn_fail(conn, 0, conn->state == NGX_HTTP_IM_CONN_CONNECTING
+                                ? "connect() timed out"
+                                : "the handshake timed out");
+}
+
+
+static void
+ngx_http_im_conn_read_handler(ngx_event_t *rev)
+{
+    size_t               total;
+    ssize_t              n;
+    ngx_connection_t    *c;
+    ngx_http_im_conn_t  *conn;
+
+    c = rev->data;
+    conn = c->data;
+
+    if (c->close) {
+        ngx_http_im_conn_close(conn);
+        return;
+    }
+
+    if (conn->state == NGX_HTTP_IM_CONN_CONNECTING) {
+        ngx_http_im_conn_connected(conn);
+
+        if (conn->connection != c) {
+            return;
+        }
+    }
+
+    for (total = 0; total < NGX_HTTP_IM_READ_TURN; total += n) {
+
+        n = c->recv(c, conn->redis->buf, 65536);
+
+        if (n == NGX_AGAIN) {
+
+            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+                ngx_http_im_conn_fail(conn, 0, "event error");
+            }
+
+            return;
+        }
+
+        if (n == 0) {
+            ngx_http_im_conn_fail(conn, 0, "the server closed it");
+            return;
+        }
+
+        if (n == NGX_ERROR) {
+            ngx_http_im_conn_fail(conn, ngx_socket_errno, "recv() failed");
+            return;
+        }
+
+        conn->heard = ngx_current_msec;
+
+        if (ngx_http_im_decoder_feed(&conn->decoder, conn->redis->buf, n)
+            != NGX_OK
+            || ngx_http_im_conn_replies(conn) != NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_ERR, conn->redis->log, 0,
+                          "im store \"%V\": %V sent an invalid reply: %s",
+                          &conn->redis->store->name, conn->peer.name,
+                          conn->decoder.error);
+            ngx_http_im_conn_fail(conn, 0, "an invalid reply");
+            return;
+        }
+
+        if (conn->renew && ngx_queue_empty(&conn->sent)) {
+            ngx_http_im_conn_fail(conn, 0, "the server refuses commands");
+            return;
+        }
+    }
+
+    /* others are served before the rest of a flood */
+
+    ngx_post_event(rev, &ngx_posted_next_events);
+}
+
+
+static ngx_int_t
+ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
+{
+    ngx_int_t           rc;
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+    ngx_http_im_job_t  *job;
+
+    while (!ngx_queue_empty(&conn->sent)) {
+        q = ngx_queue_head(&conn->sent);
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        job = cmd->job;
+
+        rc = ngx_http_im_decoder_next(&conn->decoder,
+                              (job->released || job->expired) ? NULL
+                                                              : job->pool);
+        if (rc == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (cmd == conn->partial) {
+            conn->decoder.error = "a reply before its command";
+            return NGX_ERROR;
+        }
+
+        ngx_queue_remove(q);
+        cmd->reply = conn->decoder.root;
+
+        ngx_http_im_conn_reply(conn, cmd);
+    }
+
+    if (ngx_http_im_decoder_pending(&conn->decoder)) {
+        conn->decoder.error = "a reply without a command";
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
+{
+    ngx_str_t          *error;
+    ngx_http_im_job_t  *job;
+
+    job = cmd->job;
+
+    if (cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR
+        || job == conn->handshake || job->released || job->expired)
+    {
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_DONE);
+        return;
+    }
+
+    error = &cmd->reply.str;
+
+    if (ngx_http_im_conn_eval(conn, cmd)) {
+        ngx_http_im_redis_requeue(conn->redis, cmd);
+        return;
+    }
+
+    if (ngx_http_im_conn_not_executed(error)) {
+        job->reason = "the store refused the command";
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_REFUSED);
+
+        conn->renew |= (ngx_http_im_conn_not_executed(error) == 2);
+        return;
+    }
+
+    ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_DONE);
+}
+
+
+/* 1: the command was not executed; 2: nor will the next one be */
+
+static ngx_uint_t
+ngx_http_im_conn_not_executed(ngx_str_t *error)
+{
+    ngx_str_t   *word;
+    ngx_uint_t   i;
+
+    for (i = 0; i < sizeof(ngx_http_im_conn_refusals)
+                    / sizeof(ngx_http_im_conn_refusals[0]); i++)
+    {
+        word = (ngx_str_t *) &ngx_http_im_conn_refusals[i].word;
+
+        if (error->len >= word->len
+            && ngx_strncmp(error->data, word->data, word->len) == 0
+            && (error->len == word->len || error->data[word->len] == ' '))
+        {
+            return 1 + ngx_http_im_conn_refusals[i].renew;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * The server has lost its scripts (SCRIPT FLUSH): the same command again,
+ * with the text in place of its SHA1.
+ */
+
+static ngx_uint_t
+ngx_http_im_conn_eval(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
+{
+    u_char               *p, *sha1, *rest;
+    size_t                head;
+    ngx_str_t             text;
+    ngx_uint_t            i;
+    ngx_http_im_job_t    *job;
+    ngx_http_im_store_t  *store;
+
+    static const u_char  evalsha[] = CRLF "$7" CRLF "EVALSHA" CRLF "$40" CRLF;
+
+    if (cmd->reply.str.len < 8
+        || ngx_strncmp(cmd->reply.str.data, "NOSCRIPT", 8) != 0)
+    {
+        return 0;
+    }
+
+    job = cmd->job;
+    store = conn->redis->store;
+
+    p = ngx_strlchr(cmd->resp.data, cmd->resp.data + cmd->resp.len, CR);
+
+    if (p == NULL
+        || (size_t) (cmd->resp.data + cmd->resp.len - p) < sizeof(evalsha) + 40
+        || ngx_memcmp(p, evalsha, sizeof(evalsha) - 1) != 0)
+    {
+        return 0;
+    }
+
+    head = p - cmd->resp.data;
+    sha1 = p + sizeof(evalsha) - 1;
+    rest = sha1 + 40;
+
+    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
+        if (ngx_memcmp(sha1, store->scripts[i].data, 40) == 0) {
+            break;
+        }
+    }
+
+    if (i == NGX_HTTP_IM_SCRIPTS) {
+        return 0;
+    }
+
+    ngx_http_im_script_text(i, &text);
+
+    p = ngx_pnalloc(job->pool, cmd->resp.len + text.len + NGX_SIZE_T_LEN);
+    if (p == NULL) {
+        return 0;
+    }
+
+    sha1 = p;
+
+    p = ngx_cpymem(p, cmd->resp.data, head);
+    p = ngx_sprintf(p, CRLF "$4" CRLF "EVAL" CRLF "$%uz" CRLF "%V",
+                    text.len, &text);
+    p = ngx_cpymem(p, rest, cmd->resp.data + cmd->resp.len - rest);
+
+    cmd->resp.data = sha1;
+    cmd->resp.len = p - sha1;
+
+    return 1;
+}
+
+
+static void
+ngx_http_im_conn_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t    *c;
+    ngx_http_im_conn_t  *conn;
+
+    c = wev->data;
+    conn = c->data;
+
+    if (conn->state == NGX_HTTP_IM_CONN_CONNECTING) {
+        ngx_http_im_conn_connected(conn);
+        return;
+    }
+
+    ngx_http_im_conn_flush(conn);
+}
+
+
+void
+ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+
+    for ( ;; ) {
+        ngx_http_im_conn_fill(conn);
+
+        if (conn->pos == conn->last) {
+            return;
+        }
+
+        n = c->send(c, conn->pos, conn->last - conn->pos);
+
+        ngx_log_debug2(NGX_LOG_DEBUG_CORE, c->log, 0,
+                       "im redis send: %z of %z", n,
+                       conn->last - conn->pos);
+
+        if (n == NGX_ERROR) {
+            ngx_http_im_conn_fail(conn, ngx_socket_errno, "send() failed");
+            return;
+        }
+
+        if (n == NGX_AGAIN) {
+
+            if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+                ngx_http_im_conn_fail(conn, 0, "event error");
+            }
+
+            return;
+        }
+
+        conn->pos += n;
+        conn->written += n;
+    }
+}
+
+
+/* what may be written next */
+
+static ngx_http_im_cmd_t *
+ngx_http_im_conn_next(ngx_http_im_conn_t *conn)
+{
+    ngx_queue_t        *q, *from;
+    ngx_http_im_cmd_t  *cmd;
+
+    if (conn->partial) {
+        return conn->partial;
+    }
+
+    from = (conn->state == NGX_HTTP_IM_CONN_READY) ? &conn->redis->waiting
+                                                   : &conn->hello;
+
+    if (ngx_queue_empty(from) || conn->renew) {
+        return NULL;
+    }
+
+    q = ngx_queue_head(from);
+    ngx_queue_remove(q);
+
+    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+    if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
+        conn->redis->waiting_size -= cmd->resp.len;
+    }
+
+    if (ngx_queue_empty(&conn->sent)) {
+        conn->heard = ngx_current_msec;
+    }
+
+    cmd->state = NGX_HTTP_IM_CMD_SENT;
+    cmd->start = conn->serialised;
+    ngx_queue_insert_tail(&conn->sent, &cmd->queue);
+
+    conn->partial = cmd;
+    conn->partial_done = 0;
+
+    return cmd;
+}
+
+
+static void
+ngx_http_im_conn_fill(ngx_http_im_conn_t *conn)
+{
+    size_t              n;
+    ngx_http_im_cmd_t  *cmd;
+
+    if (conn->pos == conn->last) {
+        conn->pos = conn->out;
+        conn->last = conn->out;
+    }
+
+    while (conn->last < conn->end) {
+
+        cmd = ngx_http_im_conn_next(conn);
+
+        if (cmd == NULL) {
+            return;
+        }
+
+        n = ngx_min(cmd->resp.len - conn->partial_done,
+                    (size_t) (conn->end - conn->last));
+
+        conn->last = ngx_cpymem(conn->last,
+                                cmd->resp.data + conn->partial_done, n);
+        conn->serialised += n;
+        conn->partial_done += n;
+
+        if (conn->partial_done == cmd->resp.len) {
+            conn->partial = NULL;
+        }
+    }
+}
+
+
+/* closes what there is of a connection and settles all that was sent on it */
+
+static void
+ngx_http_im_conn_drop(ngx_http_im_conn_t *conn, const char *reason)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+    ngx_http_im_job_t  *job;
+
+    if (conn->connection) {
+        ngx_close_connection(conn->connection);
+        conn->connection = NULL;
+    }
+
+    ngx_http_im_decoder_free(&conn->decoder);
+
+    if (conn->timer.timer_set) {
+        ngx_del_timer(&conn->timer);
+    }
+
+    conn->state = NGX_HTTP_IM_CONN_DOWN;
+    conn->renew = 0;
+
+    /* from the last to the first, as each goes back to the queue's head */
+
+    while (!ngx_queue_empty(&conn->sent)) {
+        q = ngx_queue_last(&conn->sent);
+        ngx_queue_remove(q);
+
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        job = cmd->job;
+
+        if (job == conn->handshake || job->released || job->expired) {
+            ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_UNKNOWN);
+            continue;
+        }
+
+        if (cmd->start >= conn->written) {
+            ngx_http_im_redis_requeue(conn->redis, cmd);
+            continue;
+        }
+
+        if (cmd->again && !cmd->retried) {
+            cmd->retried = 1;
+            ngx_http_im_redis_requeue(conn->redis, cmd);
+            continue;
+        }
+
+        job->reason = reason;
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_UNKNOWN);
+    }
+
+    while (!ngx_queue_empty(&conn->hello)) {
+        q = ngx_queue_head(&conn->hello);
+        ngx_queue_remove(q);
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_REFUSED);
+    }
+
+    if (conn->handshake) {
+        ngx_http_im_redis_release(conn->handshake);
+        conn->handshake = NULL;
+    }
+
+    conn->partial = NULL;
+    conn->pos = conn->out;
+    conn->last = conn->out;
+    conn->serialised = 0;
+    conn->written = 0;
+}
+
+
+void
+ngx_http_im_conn_fail(ngx_http_im_conn_t *conn, ngx_err_t err,
+    const char *reason)
+{
+    ngx_msec_t            delay;
+    ngx_uint_t            was_good, level;
+    ngx_http_im_redis_t  *redis;
+
+    redis = conn->redis;
+    was_good = (conn->state == NGX_HTTP_IM_CONN_READY && !conn->renew);
+
+    /* one line when it goes away, not one for every attempt after that */
+
+    level = conn->tries ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+    ngx_log_error(level, redis->log, err,
+                  "im store \"%V\": lost the connection to %V: %s",
+                  &redis->store->name, conn->peer.name, reason);
+
+    ngx_http_im_conn_drop(conn, reason);
+
+    if (was_good) {
+        ngx_http_im_conn_connect(conn);
+        return;
+    }
+
+    conn->tries++;
+
+    delay = ngx_min((ngx_msec_t) NGX_HTTP_IM_BACKOFF_MIN
+                    << ngx_min(conn->tries, 10),
+                    NGX_HTTP_IM_BACKOFF_MAX);
+    delay += ngx_random() % (delay / 2);
+
+    ngx_add_timer(&conn->timer, delay);
+
+    ngx_http_im_redis_down(redis);
+}
+
+
+void
+ngx_http_im_conn_close(ngx_http_im_conn_t *conn)
+{
+    ngx_http_im_conn_drop(conn, "the worker is exiting");
+    ngx_http_im_redis_down(conn->redis);
+}

@@ -1,0 +1,109 @@
+
+#ifndef _NGX_HTTP_IM_CONN_H_INCLUDED_
+#define _NGX_HTTP_IM_CONN_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+
+#include "ngx_http_im_redis.h"
+
+
+/* between ngx_http_im_redis.c and ngx_http_im_conn.c only */
+
+typedef enum {
+    NGX_HTTP_IM_CONN_DOWN = 0,       /* the timer runs to the next attempt */
+    NGX_HTTP_IM_CONN_CONNECTING,     /* the timer is the connect timeout */
+    NGX_HTTP_IM_CONN_HANDSHAKE,      /* so it is here */
+    NGX_HTTP_IM_CONN_READY
+} ngx_http_im_conn_e;
+
+
+/*
+ * One connection to the server.  The struct lives as long as the worker; the
+ * nginx connection in it comes and goes.
+ */
+
+typedef struct {
+    ngx_http_im_redis_t      *redis;
+    ngx_peer_connection_t     peer;
+    ngx_connection_t         *connection;    /* NULL in DOWN */
+    ngx_http_im_conn_e        state;
+    ngx_event_t               timer;         /* cancelable */
+
+    ngx_queue_t               sent;          /* commands awaiting replies */
+    ngx_queue_t               hello;         /* commands of the handshake */
+    ngx_http_im_job_t        *handshake;
+    ngx_http_im_decoder_t     decoder;
+
+    u_char                   *out;           /* bytes not yet taken by */
+    u_char                   *pos;           /*   the kernel */
+    u_char                   *last;
+    u_char                   *end;
+    ngx_http_im_cmd_t        *partial;       /* its rest is not in out yet */
+    size_t                    partial_done;
+    uint64_t                  serialised;    /* bytes put into out so far */
+    uint64_t                  written;       /* bytes taken by the kernel */
+
+    ngx_msec_t                heard;         /* last sign of life */
+    ngx_uint_t                tries;         /* failed in a row */
+    unsigned                  renew:1;       /* reconnect when all is answered */
+} ngx_http_im_conn_t;
+
+
+/* a worker's side of a store; lives in the cycle's pool */
+
+struct ngx_http_im_redis_s {
+    ngx_http_im_store_t      *store;
+    ngx_log_t                *log;
+    ngx_log_t                 quiet;         /* for what is logged here */
+    ngx_http_im_conn_t       *conns;         /* store->connections of them */
+    ngx_uint_t                next;          /* whose turn it is to write */
+
+    ngx_queue_t               waiting;       /* commands not yet written */
+    size_t                    waiting_size;
+    ngx_queue_t               deadlines;     /* jobs, the earliest first */
+    ngx_queue_t               ready;         /* jobs whose round is over */
+    ngx_queue_t               free;          /* jobs to be used again */
+    ngx_uint_t                nfree;
+    ngx_uint_t                jobs;          /* in use */
+
+    ngx_event_t               flush;         /* posted: write what waits */
+    ngx_event_t               run;           /* posted: call the handlers */
+    ngx_event_t               timer;         /* of the first deadline */
+
+    u_char                   *buf;           /* what recv() fills */
+    unsigned                  down:1;        /* the last attempt failed */
+};
+
+
+ngx_int_t ngx_http_im_conn_init(ngx_http_im_conn_t *conn,
+    ngx_http_im_redis_t *redis);
+void ngx_http_im_conn_connect(ngx_http_im_conn_t *conn);
+void ngx_http_im_conn_flush(ngx_http_im_conn_t *conn);
+
+/* the connection is lost or given up: settles what was sent, reconnects */
+void ngx_http_im_conn_fail(ngx_http_im_conn_t *conn, ngx_err_t err,
+    const char *reason);
+
+/* at exit: no reconnect */
+void ngx_http_im_conn_close(ngx_http_im_conn_t *conn);
+
+
+/* a command has got its reply or never will */
+void ngx_http_im_redis_settle(ngx_http_im_cmd_t *cmd,
+    ngx_http_im_cmd_e state);
+
+/* back to the head of those that wait */
+void ngx_http_im_redis_requeue(ngx_http_im_redis_t *redis,
+    ngx_http_im_cmd_t *cmd);
+
+void ngx_http_im_redis_up(ngx_http_im_redis_t *redis);
+
+/* no server: nothing may wait for it */
+void ngx_http_im_redis_down(ngx_http_im_redis_t *redis);
+
+
+#endif /* _NGX_HTTP_IM_CONN_H_INCLUDED_ */

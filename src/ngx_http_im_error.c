@@ -1,0 +1,103 @@
+
+#include "ngx_http_im_error.h"
+
+
+/* in the order of ngx_http_im_error_e */
+
+static const ngx_http_im_error_t  ngx_http_im_errors[] = {
+
+    { ngx_string("ok"), 200, ngx_null_string },
+
+    { ngx_string("bad_json"), 400,
+      ngx_string("the body is not a JSON object") },
+
+    { ngx_string("bad_request"), 400,
+      ngx_string("the request is not valid") },
+
+    { ngx_string("conv_mismatch"), 400,
+      ngx_string("conv_id and to_id name different conversations") },
+
+    { ngx_string("forbidden"), 403,
+      ngx_string("the caller may not act for another user") },
+
+    { ngx_string("not_member"), 403,
+      ngx_string("the user is not a member of the conversation conv_id") },
+
+    { ngx_string("not_found"), 404,
+      ngx_string("there is no such call") },
+
+    { ngx_string("conv_not_found"), 404,
+      ngx_string("there is no conversation with this conv_id") },
+
+    { ngx_string("msg_not_found"), 404,
+      ngx_string("the conversation has no message with this msg_id") },
+
+    { ngx_string("method_not_allowed"), 405,
+      ngx_string("the method must be POST") },
+
+    { ngx_string("conv_exists"), 409,
+      ngx_string("the conv_id is taken") },
+
+    { ngx_string("not_group"), 409,
+      ngx_string("the conversation conv_id is not a group") },
+
+    { ngx_string("group_full"), 409,
+      ngx_string("the group would have more than the allowed members; "
+                 "member names too many") },
+
+    { ngx_string("idempotency_conflict"), 409,
+      ngx_string("client_msg_id was used for a message with other "
+                 "content") },
+
+    { ngx_string("body_too_large"), 413,
+      ngx_string("the request body is too large") },
+
+    { ngx_string("msg_too_long"), 413,
+      ngx_string("msg is too long") },
+
+    { ngx_string("too_many_requests"), 429,
+      ngx_string("too many requests are waiting; try again later") },
+
+    { ngx_string("internal"), 500,
+      ngx_string("the request could not be served") },
+
+    { ngx_string("store_error"), 502,
+      ngx_string("the store gave an answer that makes no sense") },
+
+    { ngx_string("store_unavailable"), 503,
+      ngx_string("the store cannot be reached; nothing was done") },
+
+    { ngx_string("outcome_unknown"), 504,
+      ngx_string("the store did not answer in time; it may have been done") },
+
+    { ngx_string("store_timeout"), 504,
+      ngx_string("the store did not answer in time") }
+};
+
+
+const ngx_http_im_error_t *
+ngx_http_im_error(ngx_http_im_error_e id)
+{
+    return &ngx_http_im_errors[id];
+}
+
+
+ngx_http_im_error_e
+ngx_http_im_error_find(ngx_str_t *code)
+{
+    ngx_uint_t  i;
+
+    for (i = 1; i < sizeof(ngx_http_im_errors)
+                    / sizeof(ngx_http_im_errors[0]); i++)
+    {
+        if (code->len == ngx_http_im_errors[i].code.len
+            && ngx_memcmp(code->data, ngx_http_im_errors[i].code.data,
+                          code->len)
+               == 0)
+        {
+            return i;
+        }
+    }
+
+    return NGX_HTTP_IM_OK;
+}

@@ -1,0 +1,52 @@
+
+#ifndef _NGX_HTTP_IM_ERROR_H_INCLUDED_
+#define _NGX_HTTP_IM_ERROR_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef enum {
+    NGX_HTTP_IM_OK = 0,
+    NGX_HTTP_IM_BAD_JSON,
+    NGX_HTTP_IM_BAD_REQUEST,
+    NGX_HTTP_IM_CONV_MISMATCH,
+    NGX_HTTP_IM_FORBIDDEN,
+    NGX_HTTP_IM_NOT_MEMBER,
+    NGX_HTTP_IM_NOT_FOUND,
+    NGX_HTTP_IM_CONV_NOT_FOUND,
+    NGX_HTTP_IM_MSG_NOT_FOUND,
+    NGX_HTTP_IM_METHOD_NOT_ALLOWED,
+    NGX_HTTP_IM_CONV_EXISTS,
+    NGX_HTTP_IM_NOT_GROUP,
+    NGX_HTTP_IM_GROUP_FULL,
+    NGX_HTTP_IM_IDEMPOTENCY_CONFLICT,
+    NGX_HTTP_IM_BODY_TOO_LARGE,
+    NGX_HTTP_IM_MSG_TOO_LONG,
+    NGX_HTTP_IM_TOO_MANY_REQUESTS,
+    NGX_HTTP_IM_INTERNAL,
+    NGX_HTTP_IM_STORE_ERROR,
+    NGX_HTTP_IM_STORE_UNAVAILABLE,
+    NGX_HTTP_IM_OUTCOME_UNKNOWN,
+    NGX_HTTP_IM_STORE_TIMEOUT
+} ngx_http_im_error_e;
+
+
+typedef struct {
+    ngx_str_t    code;     /* for programs, stable */
+    ngx_uint_t   status;
+    ngx_str_t    text;     /* for people, where the origin has none */
+} ngx_http_im_error_t;
+
+
+const ngx_http_im_error_t *ngx_http_im_error(ngx_http_im_error_e id);
+
+/*
+ * A script refuses by the code's name: the row of that name, or
+ * NGX_HTTP_IM_OK where there is none.
+ */
+ngx_http_im_error_e ngx_http_im_error_find(ngx_str_t *code);
+
+
+#endif /* _NGX_HTTP_IM_ERROR_H_INCLUDED_ */

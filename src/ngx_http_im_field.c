@@ -1,0 +1,428 @@
+
+#include "ngx_http_im_field.h"
+#include "ngx_http_im_id.h"
+#include "ngx_http_im_json.h"
+
+#include <jansson.h>
+
+
+#define NGX_HTTP_IM_REFUSAL_LEN   256
+
+
+typedef struct {
+    ngx_pool_t             *pool;
+    ngx_http_im_refusal_t  *refusal;
+} ngx_http_im_field_ctx_t;
+
+typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst);
+
+
+static ngx_int_t ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *fields, json_t *object, void *args);
+static ngx_int_t ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, ngx_str_t *dst);
+static ngx_int_t ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst, size_t size);
+static ngx_int_t ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, int64_t n, const char *between,
+    const char *least);
+static ngx_int_t ngx_http_im_field_bad(ngx_http_im_field_ctx_t *ctx,
+    const char *fmt, const ngx_http_im_field_t *field);
+
+
+/* in the order of ngx_http_im_field_e */
+
+static const ngx_http_im_field_pt  ngx_http_im_field_readers[] = {
+    ngx_http_im_field_id,
+    ngx_http_im_field_name,
+    ngx_http_im_field_text,
+    ngx_http_im_field_int,
+    ngx_http_im_field_ids,
+    ngx_http_im_field_objects
+};
+
+
+void
+ngx_http_im_field_init(void)
+{
+    json_object_seed(0);
+}
+
+
+ngx_int_t
+ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
+    const ngx_http_im_field_t *fields, void *args,
+    ngx_http_im_refusal_t *refusal)
+{
+    json_t                   *root;
+    ngx_int_t                 rc;
+    json_error_t              error;
+    ngx_http_im_field_ctx_t   ctx;
+
+    ctx.pool = pool;
+    ctx.refusal = refusal;
+
+    if (len == 0) {
+        body = (u_char *) "{}";
+        len = 2;
+    }
+
+    root = json_loadb((char *) body, len, JSON_REJECT_DUPLICATES, &error);
+
+    if (root == NULL) {
+
+        if (json_error_code(&error) == json_error_out_of_memory) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_im_refuse(pool, refusal, NGX_HTTP_IM_BAD_JSON,
+                                  "the body is not valid JSON at byte %d",
+                                  error.position);
+    }
+
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return ngx_http_im_refuse(pool, refusal, NGX_HTTP_IM_BAD_JSON,
+                                  "the body must be a JSON object");
+    }
+
+    rc = ngx_http_im_field_object(&ctx, fields, root, args);
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *fields, json_t *object, void *args)
+{
+    json_t                     *value;
+    ngx_int_t                   rc;
+    const ngx_http_im_field_t  *field;
+
+    for (field = fields; field->name.len; field++) {
+
+        value = json_object_get(object, (char *) field->name.data);
+
+        if (value && (field->flags & NGX_HTTP_IM_FIELD_EMPTY)
+            && json_is_string(value) && json_string_length(value) == 0)
+        {
+            value = NULL;
+        }
+
+        if (value == NULL) {
+
+            if (field->flags & NGX_HTTP_IM_FIELD_REQUIRED) {
+                return ngx_http_im_field_bad(ctx, "%V is missing", field);
+            }
+
+            continue;
+        }
+
+        rc = ngx_http_im_field_readers[field->type](ctx, field, value,
+                                            (u_char *) args + field->offset);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, ngx_str_t *dst)
+{
+    ngx_str_null(dst);
+
+    if (!json_is_string(value)) {
+        return ngx_http_im_field_bad(ctx, "%V must be a string", field);
+    }
+
+    dst->data = (u_char *) json_string_value(value);
+    dst->len = json_string_length(value);
+
+    if (field->type == NGX_HTTP_IM_FIELD_ID
+        || field->type == NGX_HTTP_IM_FIELD_IDS)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_field_range(ctx, field, dst->len,
+                                   "%V must be %L to %L bytes long",
+                                   "%V must be at least %L bytes long");
+}
+
+
+static ngx_int_t
+ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, int64_t n, const char *between,
+    const char *least)
+{
+    if (n >= field->min && n <= field->max) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_refuse(ctx->pool, ctx->refusal,
+                              NGX_HTTP_IM_BAD_REQUEST,
+                              field->max == NGX_HTTP_IM_NO_LIMIT ? least
+                                                                : between,
+                              &field->name, field->min, field->max);
+}
+
+
+static ngx_int_t
+ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst)
+{
+    ngx_int_t   rc;
+    ngx_str_t   id, *copy;
+
+    rc = ngx_http_im_field_string(ctx, field, value, &id);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(field->flags & NGX_HTTP_IM_FIELD_LATER)
+        && !ngx_http_im_id_valid(&id))
+    {
+        return ngx_http_im_field_bad(ctx, "%V must be 1 to 64 bytes of "
+                                     "A-Z a-z 0-9 _ - . : @", field);
+    }
+
+    copy = dst;
+    copy->len = id.len;
+    copy->data = ngx_pstrdup(ctx->pool, &id);
+
+    return copy->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst)
+{
+    ngx_int_t   rc;
+    ngx_str_t   name, *copy;
+
+    rc = ngx_http_im_field_string(ctx, field, value, &name);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    copy = dst;
+    copy->len = name.len;
+    copy->data = ngx_pstrdup(ctx->pool, &name);
+
+    return copy->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst)
+{
+    ngx_int_t            rc;
+    ngx_str_t            text;
+    ngx_http_im_text_t  *copy;
+
+    rc = ngx_http_im_field_string(ctx, field, value, &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    copy = dst;
+    copy->len = text.len;
+    copy->set = 1;
+
+    return ngx_http_im_json_escape(ctx->pool, &copy->escaped, text.data,
+                                   text.len);
+}
+
+
+static ngx_int_t
+ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst)
+{
+    if (!json_is_integer(value)) {
+        return ngx_http_im_field_bad(ctx, "%V must be an integer", field);
+    }
+
+    *(int64_t *) dst = json_integer_value(value);
+
+    return ngx_http_im_field_range(ctx, field, json_integer_value(value),
+                                   "%V must be between %L and %L",
+                                   "%V must be at least %L");
+}
+
+
+static ngx_int_t
+ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst, size_t size)
+{
+    size_t     n;
+    ngx_int_t  rc;
+
+    if (!json_is_array(value)) {
+        return ngx_http_im_field_bad(ctx, "%V must be an array", field);
+    }
+
+    n = json_array_size(value);
+
+    rc = ngx_http_im_field_range(ctx, field, n,
+                                 "%V must have %L to %L elements",
+                                 "%V must have at least %L elements");
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_array_init(dst, ctx->pool, n ? n : 1, size);
+}
+
+
+static ngx_int_t
+ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst)
+{
+    json_t      *seen;
+    size_t       i;
+    ngx_int_t    rc;
+    ngx_str_t   *id;
+    const char  *s;
+
+    rc = ngx_http_im_field_array(ctx, field, value, dst, sizeof(ngx_str_t));
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* repeated ids count once, where they come first */
+
+    seen = json_object();
+    if (seen == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < json_array_size(value); i++) {
+
+        id = ngx_array_push(dst);
+        if (id == NULL) {
+            rc = NGX_ERROR;
+            break;
+        }
+
+        rc = ngx_http_im_field_id(ctx, field, json_array_get(value, i), id);
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        s = json_string_value(json_array_get(value, i));
+
+        if (json_object_get(seen, s)) {
+            ((ngx_array_t *) dst)->nelts--;
+            continue;
+        }
+
+        if (json_object_set_new_nocheck(seen, s, json_true()) != 0) {
+            rc = NGX_ERROR;
+            break;
+        }
+    }
+
+    json_decref(seen);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *value, void *dst)
+{
+    void       *object;
+    size_t      i;
+    json_t     *element;
+    ngx_int_t   rc;
+
+    rc = ngx_http_im_field_array(ctx, field, value, dst, field->size);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < json_array_size(value); i++) {
+        element = json_array_get(value, i);
+
+        if (!json_is_object(element)) {
+            return ngx_http_im_field_bad(ctx, "%V must hold objects only",
+                                         field);
+        }
+
+        object = ngx_array_push(dst);
+        if (object == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(object, field->size);
+
+        rc = ngx_http_im_field_object(ctx, field->sub, element, object);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_bad(ngx_http_im_field_ctx_t *ctx, const char *fmt,
+    const ngx_http_im_field_t *field)
+{
+    return ngx_http_im_refuse(ctx->pool, ctx->refusal,
+                              NGX_HTTP_IM_BAD_REQUEST, fmt, &field->name);
+}
+
+
+ngx_int_t
+ngx_http_im_refuse(ngx_pool_t *pool, ngx_http_im_refusal_t *refusal,
+    ngx_http_im_error_e id, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    refusal->id = id;
+
+    if (fmt == NULL) {
+        refusal->text = ngx_http_im_error(id)->text;
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(pool, NGX_HTTP_IM_REFUSAL_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    va_start(args, fmt);
+    refusal->text.data = p;
+    refusal->text.len = ngx_vslprintf(p, p + NGX_HTTP_IM_REFUSAL_LEN, fmt,
+                                      args)
+                        - p;
+    va_end(args);
+
+    return NGX_DECLINED;
+}

@@ -1,0 +1,169 @@
+
+#include "ngx_http_im_id.h"
+#include <ngx_sha1.h>
+#include <sys/random.h>
+
+
+/* A-Z a-z 0-9 _ - . : @, a bit per byte below 128 */
+
+static const uint32_t  ngx_http_im_id_bytes[] = {
+    0x00000000,
+    0x07ff6000, /* 0011 1111 1111 0110 0000 ...  : 9-0 . - */
+    0x87ffffff, /* _ Z-A @ */
+    0x07fffffe  /* z-a */
+};
+
+
+ngx_uint_t
+ngx_http_im_id_valid(ngx_str_t *id)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (id->len == 0 || id->len > NGX_HTTP_IM_ID_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < id->len; i++) {
+        ch = id->data[i];
+
+        if (ch >= 128
+            || !(ngx_http_im_id_bytes[ch >> 5] & (1U << (ch & 0x1f))))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_im_id_is_pair(ngx_str_t *id)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (id->len != NGX_HTTP_IM_PAIR_LEN) {
+        return 0;
+    }
+
+    for (i = 0; i < id->len; i++) {
+        ch = id->data[i];
+
+        if (!((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f'))) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+void
+ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
+    u_char dst[NGX_HTTP_IM_PAIR_LEN])
+{
+    u_char       digest[20];
+    ngx_str_t   *swap;
+    ngx_sha1_t   sha1;
+
+    if (ngx_memn2cmp(a->data, b->data, a->len, b->len) > 0) {
+        swap = a;
+        a = b;
+        b = swap;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, a->data, a->len);
+    ngx_sha1_update(&sha1, " ", 1);
+    ngx_sha1_update(&sha1, b->data, b->len);
+    ngx_sha1_final(digest, &sha1);
+
+    ngx_hex_dump(dst, digest, NGX_HTTP_IM_PAIR_LEN / 2);
+}
+
+
+void
+ngx_http_im_id_split(ngx_str_t *id, ngx_str_t *shown, ngx_str_t *type)
+{
+    u_char  *p, *first, *last;
+
+    *shown = *id;
+    ngx_str_null(type);
+
+    first = id->data;
+    last = id->data + id->len;
+
+    for (p = last; p > first && p[-1] != '_'; p--) { /* void */ }
+
+    /* p is where N begins; before it must stand "PREFIX_T_" */
+
+    if (p == last || p - first < 4
+        || p[-3] != '_' || p[-2] < 'A' || p[-2] > 'Z')
+    {
+        return;
+    }
+
+    shown->data = p;
+    shown->len = last - p;
+    type->data = p - 2;
+    type->len = 1;
+}
+
+
+uint64_t
+ngx_http_im_id_msg_seq(ngx_str_t *msg_id)
+{
+    u_char    ch;
+    size_t    i;
+    uint64_t  seq;
+
+    seq = 0;
+
+    for (i = 0; i < msg_id->len && i < 16; i++) {
+        ch = msg_id->data[i];
+
+        if (ch == '-') {
+            return (msg_id->len - i == NGX_HTTP_IM_RAND_LEN + 1) ? seq : 0;
+        }
+
+        if (ch < '0' || ch > '9' || (ch == '0' && i == 0)) {
+            return 0;
+        }
+
+        seq = seq * 10 + (ch - '0');
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN])
+{
+    uint64_t  z;
+
+    /* splitmix64: a bijection of a counter, so one state never repeats */
+
+    *state += 0x9e3779b97f4a7c15ULL;
+
+    z = *state;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    z = z ^ (z >> 31);
+
+    ngx_hex_dump(dst, (u_char *) &z, NGX_HTTP_IM_RAND_LEN / 2);
+}
+
+
+ngx_int_t
+ngx_http_im_id_seed(uint64_t *state, ngx_log_t *log)
+{
+    if (getrandom(state, sizeof(uint64_t), 0) != sizeof(uint64_t)) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno, "getrandom() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

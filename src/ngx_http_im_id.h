@@ -1,0 +1,38 @@
+
+#ifndef _NGX_HTTP_IM_ID_H_INCLUDED_
+#define _NGX_HTTP_IM_ID_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_IM_ID_MAX         64
+#define NGX_HTTP_IM_PAIR_LEN       24
+#define NGX_HTTP_IM_RAND_LEN       16
+#define NGX_HTTP_IM_GROUP_ID_LEN   25
+
+
+/* 1 to 64 bytes of A-Z a-z 0-9 _ - . : @ */
+ngx_uint_t ngx_http_im_id_valid(ngx_str_t *id);
+
+/* has the form of a 1:1 conversation's id: 24 lower-case hex digits */
+ngx_uint_t ngx_http_im_id_is_pair(ngx_str_t *id);
+
+/* the 1:1 conversation of two users, the same whichever comes first */
+void ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
+    u_char dst[NGX_HTTP_IM_PAIR_LEN]);
+
+/* PREFIX_T_N shows as id N and type T, anything else whole and typeless */
+void ngx_http_im_id_split(ngx_str_t *id, ngx_str_t *shown, ngx_str_t *type);
+
+/* "12-0123456789abcdef" -> 12, 0 if it cannot be a message's id */
+uint64_t ngx_http_im_id_msg_seq(ngx_str_t *msg_id);
+
+/* hex digits that no other message has; the state is the caller's */
+void ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN]);
+
+ngx_int_t ngx_http_im_id_seed(uint64_t *state, ngx_log_t *log);
+
+
+#endif /* _NGX_HTTP_IM_ID_H_INCLUDED_ */

@@ -1,0 +1,122 @@
+
+#include "ngx_http_im_json.h"
+
+
+#define NGX_HTTP_IM_JSON_BUFFER_MIN   512
+#define NGX_HTTP_IM_JSON_BUFFER_MAX   65536
+
+
+void
+ngx_http_im_json_init(ngx_http_im_json_t *w, ngx_pool_t *pool, size_t size)
+{
+    ngx_memzero(w, sizeof(ngx_http_im_json_t));
+
+    w->pool = pool;
+    w->size = ngx_max(size, NGX_HTTP_IM_JSON_BUFFER_MIN);
+}
+
+
+void
+ngx_http_im_json_more(ngx_http_im_json_t *w, const void *data, size_t len)
+{
+    size_t        n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (w->failed) {
+        return;
+    }
+
+    if (w->last) {
+
+        /* what is left of the last buffer is filled before it is closed */
+
+        n = w->end - w->pos;
+        w->pos = ngx_cpymem(w->pos, data, n);
+        data = (const u_char *) data + n;
+        len -= n;
+
+        w->last->buf->last = w->pos;
+        w->length += w->last->buf->last - w->last->buf->pos;
+        w->size = ngx_min(w->size * 2, NGX_HTTP_IM_JSON_BUFFER_MAX);
+    }
+
+    w->size = ngx_max(w->size, len);
+
+    cl = ngx_alloc_chain_link(w->pool);
+    b = ngx_create_temp_buf(w->pool, w->size);
+
+    if (cl == NULL || b == NULL) {
+        w->failed = 1;
+        w->pos = w->end;
+        return;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (w->last) {
+        w->last->next = cl;
+
+    } else {
+        w->first = cl;
+    }
+
+    w->last = cl;
+    w->pos = ngx_cpymem(b->pos, data, len);
+    w->end = b->end;
+}
+
+
+void
+ngx_http_im_json_int(ngx_http_im_json_t *w, int64_t n)
+{
+    u_char  buf[NGX_INT64_LEN], *p;
+
+    p = ngx_sprintf(buf, "%L", n);
+
+    ngx_http_im_json_raw(w, buf, p - buf);
+}
+
+
+off_t
+ngx_http_im_json_done(ngx_http_im_json_t *w)
+{
+    if (w->failed) {
+        return NGX_ERROR;
+    }
+
+    if (w->last == NULL) {
+        return 0;
+    }
+
+    w->last->buf->last = w->pos;
+
+    return w->length + (w->pos - w->last->buf->pos);
+}
+
+
+ngx_int_t
+ngx_http_im_json_escape(ngx_pool_t *pool, ngx_str_t *dst, const u_char *src,
+    size_t len)
+{
+    size_t  escape;
+
+    escape = (len == 0) ? 0 : ngx_escape_json(NULL, (u_char *) src, len);
+
+    dst->len = len + escape;
+    dst->data = ngx_pnalloc(pool, dst->len ? dst->len : 1);
+
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (escape) {
+        ngx_escape_json(dst->data, (u_char *) src, len);
+
+    } else {
+        ngx_memcpy(dst->data, src, len);
+    }
+
+    return NGX_OK;
+}

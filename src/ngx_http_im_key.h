@@ -1,0 +1,37 @@
+
+#ifndef _NGX_HTTP_IM_KEY_H_INCLUDED_
+#define _NGX_HTTP_IM_KEY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Every key in Redis is spelled here: PREFIX{c:ID}:X for a conversation,
+ * PREFIX{u:ID}:X for a user.  The hash tag keeps all keys of one conversation
+ * (or one user) in one slot.  docs/redis-schema.md tells what is in them.
+ */
+
+typedef enum {
+    NGX_HTTP_IM_CONV_HEAD = 0,       /* h: string */
+    NGX_HTTP_IM_CONV_TIMELINE,       /* m: sorted set */
+    NGX_HTTP_IM_CONV_IDEMPOTENCY,    /* i: sorted set */
+    NGX_HTTP_IM_CONV_MEMBERS,        /* g: hash, groups only */
+    NGX_HTTP_IM_CONV_SETTINGS,       /* x: hash, groups only */
+    NGX_HTTP_IM_USER_INBOX,          /* i: sorted set */
+    NGX_HTTP_IM_USER_GROUPS,         /* g: set */
+    NGX_HTTP_IM_USER_PROFILE         /* p: hash */
+} ngx_http_im_key_e;
+
+
+/* the longest key without its prefix */
+#define NGX_HTTP_IM_KEY_LEN  (sizeof("{c:}:h") - 1 + 64)
+
+
+/* NGX_ERROR when out of memory; the key lives in the pool */
+ngx_int_t ngx_http_im_key(ngx_pool_t *pool, ngx_str_t *key,
+    const ngx_str_t *prefix, ngx_http_im_key_e what, const ngx_str_t *id);
+
+
+#endif /* _NGX_HTTP_IM_KEY_H_INCLUDED_ */

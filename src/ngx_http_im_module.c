@@ -1,0 +1,541 @@
+
+#include "ngx_http_im.h"
+#include "ngx_http_im_request.h"
+#include "ngx_http_im_variable.h"
+
+/* the one part of NDK used here */
+#define NDK_SET_VAR  1
+#include <ndk.h>
+
+
+static char *ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data);
+static char *ngx_http_im_check_positive(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data);
+static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
+    ngx_str_t *res, ngx_http_variable_value_t *v);
+static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_im_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_im_init_process(ngx_cycle_t *cycle);
+static void ngx_http_im_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_post_t  ngx_http_im_prefix_post = { ngx_http_im_check_prefix };
+static ngx_conf_post_t  ngx_http_im_positive_post = {
+    ngx_http_im_check_positive
+};
+static ngx_conf_post_t  ngx_http_im_size_post = { ngx_http_im_check_size };
+
+
+static ngx_conf_enum_t  ngx_http_im_replies[] = {
+    { ngx_string("v1"), 0 },
+    { ngx_string("full"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ndk_set_var_t  ngx_http_im_conv_id_filter = {
+    NDK_SET_VAR_MULTI_VALUE,
+    (void *) ngx_http_im_set_conv_id,
+    2,
+    NULL
+};
+
+
+#define NGX_HTTP_IM_ANY_CONF                                                 \
+    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+
+
+static ngx_command_t  ngx_http_im_commands[] = {
+
+    { ngx_string("im_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_im_redis_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_pass"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_pass,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_key_prefix"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.key_prefix),
+      &ngx_http_im_prefix_post },
+
+    { ngx_string("im_user"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, user),
+      NULL },
+
+    { ngx_string("im_reply"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.reply_full),
+      &ngx_http_im_replies },
+
+    { ngx_string("im_read_on_fetch"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.read_on_fetch),
+      NULL },
+
+    { ngx_string("im_list_max"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.list_max),
+      &ngx_http_im_positive_post },
+
+    { ngx_string("im_page_size_max"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.page_size_max),
+      &ngx_http_im_positive_post },
+
+    { ngx_string("im_group_max_members"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.group_max_members),
+      &ngx_http_im_positive_post },
+
+    { ngx_string("im_max_body_size"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.max_body_size),
+      &ngx_http_im_size_post },
+
+    { ngx_string("im_max_message_size"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.max_message_size),
+      &ngx_http_im_size_post },
+
+    { ngx_string("im_idempotency_window"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.idempotency_window),
+      NULL },
+
+    { ngx_string("set_im_conv_id"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_SIF_CONF|NGX_HTTP_LOC_CONF
+                       |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE3,
+      ndk_set_var_multi_value,
+      0,
+      0,
+      &ngx_http_im_conv_id_filter },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_im_module_ctx = {
+    ngx_http_im_preconfiguration,          /* preconfiguration */
+    ngx_http_im_postconfiguration,         /* postconfiguration */
+
+    ngx_http_im_create_main_conf,          /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_im_create_loc_conf,           /* create location configuration */
+    ngx_http_im_merge_loc_conf             /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_im_module = {
+    NGX_MODULE_V1,
+    &ngx_http_im_module_ctx,               /* module context */
+    ngx_http_im_commands,                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_im_init_process,              /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_im_exit_process,              /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static char *
+ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_im_main_conf_t  *imcf = conf;
+
+    return ngx_http_im_store_block(cf, cmd, &imcf->stores);
+}
+
+
+static char *
+ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_im_loc_conf_t  *lcf = conf;
+
+    ngx_str_t                  *value;
+    ngx_http_im_pass_t         *pass, **new;
+    ngx_http_im_main_conf_t    *imcf;
+    ngx_http_core_loc_conf_t   *clcf;
+
+    if (lcf->pass) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return "cannot tell the call in a location given by a regular "
+               "expression; use a prefix, as in \"location /im/\"";
+    }
+#endif
+
+    if (clcf->named || clcf->exact_match) {
+        return "cannot tell the call in a named or exact location; "
+               "use a prefix, as in \"location /im/\"";
+    }
+
+    value = cf->args->elts;
+
+    pass = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_pass_t));
+    if (pass == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    pass->value = value[1];
+    pass->prefix = clcf->name.len;
+    pass->file = cf->conf_file->file.name.data;
+    pass->line = cf->conf_file->line;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+    /* a name may be defined further down, an address is judged here */
+
+    if (ngx_strlchr(value[1].data, value[1].data + value[1].len, ':')) {
+        pass->store = ngx_http_im_store_pass(cf, &imcf->stores, &value[1]);
+
+        if (pass->store == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    new = ngx_array_push(&imcf->passes);
+    if (new == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *new = pass;
+    lcf->pass = pass;
+
+    clcf->handler = ngx_http_im_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data)
+{
+    u_char     *p, *last;
+    ngx_str_t  *prefix = data;
+
+    last = prefix->data + prefix->len;
+
+    for (p = prefix->data; p < last; p++) {
+        if (*p == '{' || *p == '}' || *p <= ' ' || *p == 0x7f) {
+            return "must have no braces, spaces or control characters: the "
+                   "braces in a key decide its slot in a cluster";
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_im_check_positive(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_int_t  *n = data;
+
+    return (*n > 0 && *n <= 10000) ? NGX_CONF_OK
+                                   : "must be between 1 and 10000";
+}
+
+
+static char *
+ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t  *size = data;
+
+    return (*size > 0 && *size <= 1024 * 1024) ? NGX_CONF_OK
+                                   : "must be between 1 and 1m: a body is "
+                                     "parsed at once, while others wait";
+}
+
+
+static ngx_int_t
+ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
+    ngx_http_variable_value_t *v)
+{
+    u_char     *p;
+    ngx_str_t   a, b;
+
+    a.data = v[0].data;
+    a.len = v[0].len;
+    b.data = v[1].data;
+    b.len = v[1].len;
+
+    ngx_str_null(res);
+
+    if (!ngx_http_im_id_valid(&a) || !ngx_http_im_id_valid(&b)) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_IM_PAIR_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_im_id_pair(&a, &b, p);
+
+    res->data = p;
+    res->len = NGX_HTTP_IM_PAIR_LEN;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_im_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_im_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t                 i;
+    ngx_http_im_pass_t       **pass;
+    ngx_http_im_main_conf_t   *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+    pass = imcf->passes.elts;
+
+    for (i = 0; i < imcf->passes.nelts; i++) {
+
+        if (pass[i]->store) {
+            continue;
+        }
+
+        pass[i]->store = ngx_http_im_store_find(&imcf->stores,
+                                                &pass[i]->value);
+        if (pass[i]->store == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "no im_redis \"%V\" for im_pass in %s:%ui; add "
+                          "\"im_redis %V { server ...; }\" at http level, or "
+                          "write host:port or unix:/path",
+                          &pass[i]->value, pass[i]->file, pass[i]->line,
+                          &pass[i]->value);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_im_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_im_main_conf_t  *imcf;
+
+    imcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_main_conf_t));
+    if (imcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&imcf->stores, cf->pool, 2,
+                       sizeof(ngx_http_im_store_t *))
+        != NGX_OK
+        || ngx_array_init(&imcf->passes, cf->pool, 2,
+                          sizeof(ngx_http_im_pass_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return imcf;
+}
+
+
+static void *
+ngx_http_im_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_im_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->options.key_prefix = { 0, NULL };
+     *     conf->pass = NULL;
+     */
+
+    conf->user = NGX_CONF_UNSET_PTR;
+    conf->options.max_body_size = NGX_CONF_UNSET_SIZE;
+    conf->options.max_message_size = NGX_CONF_UNSET_SIZE;
+    conf->options.list_max = NGX_CONF_UNSET_UINT;
+    conf->options.page_size_max = NGX_CONF_UNSET_UINT;
+    conf->options.group_max_members = NGX_CONF_UNSET_UINT;
+    conf->options.idempotency_window = NGX_CONF_UNSET_MSEC;
+    conf->options.read_on_fetch = NGX_CONF_UNSET;
+    conf->options.reply_full = NGX_CONF_UNSET_UINT;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_im_options_t     *prev, *conf;
+    ngx_http_im_loc_conf_t    *up, *lcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    up = parent;
+    lcf = child;
+    prev = &up->options;
+    conf = &lcf->options;
+
+    ngx_conf_merge_ptr_value(lcf->user, up->user, NULL);
+
+    ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
+    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size, 65536);
+    ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
+                              32768);
+    ngx_conf_merge_uint_value(conf->list_max, prev->list_max, 500);
+    ngx_conf_merge_uint_value(conf->page_size_max, prev->page_size_max, 200);
+    ngx_conf_merge_uint_value(conf->group_max_members,
+                              prev->group_max_members, 500);
+    ngx_conf_merge_msec_value(conf->idempotency_window,
+                              prev->idempotency_window, 86400000);
+    ngx_conf_merge_value(conf->read_on_fetch, prev->read_on_fetch, 1);
+    ngx_conf_merge_uint_value(conf->reply_full, prev->reply_full, 0);
+
+    if (conf->max_message_size > conf->max_body_size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "im_max_message_size %uz is more than "
+                           "im_max_body_size %uz lets in; raise "
+                           "im_max_body_size",
+                           conf->max_message_size, conf->max_body_size);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if ((clcf->noname || clcf->lmt_excpt) && lcf->pass == NULL && up->pass) {
+        lcf->pass = up->pass;
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = ngx_http_im_handler;
+        }
+    }
+
+    /* a body too large is refused here, in JSON, unless it is absurd */
+
+    if (lcf->pass && clcf->client_max_body_size != 0) {
+        clcf->client_max_body_size = ngx_max(clcf->client_max_body_size,
+                                             64 * 1024 * 1024);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                 i;
+    ngx_http_im_store_t      **store;
+    ngx_http_im_main_conf_t   *imcf;
+
+    /* the cache manager and loader come here, too */
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_im_module);
+
+    if (imcf == NULL || imcf->passes.nelts == 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_im_field_init();
+
+    if (ngx_http_im_id_seed(&imcf->random, cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    store = imcf->stores.elts;
+
+    for (i = 0; i < imcf->stores.nelts; i++) {
+        if (ngx_http_im_redis(store[i]) == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_im_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                 i;
+    ngx_http_im_store_t      **store;
+    ngx_http_im_main_conf_t   *imcf;
+
+    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_im_module);
+
+    if (imcf == NULL) {
+        return;
+    }
+
+    store = imcf->stores.elts;
+
+    for (i = 0; i < imcf->stores.nelts; i++) {
+        ngx_http_im_redis_close(store[i]);
+    }
+}

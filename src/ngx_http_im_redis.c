@@ -1,0 +1,588 @@
+
+#include "ngx_http_im_conn.h"
+
+
+#define NGX_HTTP_IM_JOB_POOL_SIZE     8192
+#define NGX_HTTP_IM_JOB_POOL_BLOCKS   4
+#define NGX_HTTP_IM_JOBS_FREE         256
+#define NGX_HTTP_IM_WAITING_MAX       (64 * 1024 * 1024)
+#define NGX_HTTP_IM_READ_BUFFER       65536
+
+
+static void ngx_http_im_redis_free_job(ngx_http_im_job_t *job);
+static void ngx_http_im_redis_post(ngx_http_im_job_t *job);
+static void ngx_http_im_redis_run_handler(ngx_event_t *ev);
+static void ngx_http_im_redis_outcome(ngx_http_im_job_t *job);
+static void ngx_http_im_redis_drop_waiting(ngx_http_im_job_t *job);
+static void ngx_http_im_redis_refuse(ngx_http_im_job_t *job,
+    const char *reason);
+static void ngx_http_im_redis_flush_handler(ngx_event_t *ev);
+static void ngx_http_im_redis_timer_handler(ngx_event_t *ev);
+static void ngx_http_im_redis_arm(ngx_http_im_redis_t *redis);
+static ngx_uint_t ngx_http_im_redis_reachable(ngx_http_im_redis_t *redis);
+
+
+ngx_http_im_redis_t *
+ngx_http_im_redis(ngx_http_im_store_t *store)
+{
+    ngx_int_t             i;
+    ngx_http_im_redis_t  *redis;
+
+    if (store->redis) {
+        return store->redis;
+    }
+
+    redis = ngx_pcalloc(ngx_cycle->pool, sizeof(ngx_http_im_redis_t));
+    if (redis == NULL) {
+        return NULL;
+    }
+
+    redis->store = store;
+    redis->log = ngx_cycle->log;
+
+    /* nginx would log every failed attempt, some of them as critical */
+
+    redis->quiet = *ngx_cycle->log;
+    redis->quiet.log_level = NGX_LOG_ALERT;
+
+    ngx_queue_init(&redis->waiting);
+    ngx_queue_init(&redis->deadlines);
+    ngx_queue_init(&redis->ready);
+    ngx_queue_init(&redis->free);
+
+    redis->flush.handler = ngx_http_im_redis_flush_handler;
+    redis->flush.data = redis;
+    redis->flush.log = redis->log;
+
+    redis->run.handler = ngx_http_im_redis_run_handler;
+    redis->run.data = redis;
+    redis->run.log = redis->log;
+
+    redis->timer.handler = ngx_http_im_redis_timer_handler;
+    redis->timer.data = redis;
+    redis->timer.log = redis->log;
+    redis->timer.cancelable = 1;
+
+    redis->buf = ngx_palloc(ngx_cycle->pool, NGX_HTTP_IM_READ_BUFFER);
+    redis->conns = ngx_pcalloc(ngx_cycle->pool, store->connections
+                                                * sizeof(ngx_http_im_conn_t));
+
+    if (redis->buf == NULL || redis->conns == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < store->connections; i++) {
+        if (ngx_http_im_conn_init(&redis->conns[i], redis) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    store->redis = redis;
+
+    for (i = 0; i < store->connections; i++) {
+        ngx_http_im_conn_connect(&redis->conns[i]);
+    }
+
+    return redis;
+}
+
+
+void
+ngx_http_im_redis_close(ngx_http_im_store_t *store)
+{
+    ngx_int_t             i;
+    ngx_http_im_redis_t  *redis;
+
+    redis = store->redis;
+
+    if (redis == NULL) {
+        return;
+    }
+
+    for (i = 0; i < store->connections; i++) {
+        ngx_http_im_conn_close(&redis->conns[i]);
+    }
+}
+
+
+ngx_http_im_job_t *
+ngx_http_im_redis_job(ngx_http_im_redis_t *redis)
+{
+    ngx_pool_t         *pool;
+    ngx_queue_t        *q;
+    ngx_http_im_job_t  *job;
+
+    if (!ngx_queue_empty(&redis->free)) {
+        q = ngx_queue_head(&redis->free);
+        ngx_queue_remove(q);
+        redis->nfree--;
+
+        job = ngx_queue_data(q, ngx_http_im_job_t, queue);
+        pool = job->pool;
+
+    } else {
+        job = ngx_alloc(sizeof(ngx_http_im_job_t), redis->log);
+        if (job == NULL) {
+            return NULL;
+        }
+
+        pool = ngx_create_pool(NGX_HTTP_IM_JOB_POOL_SIZE, redis->log);
+        if (pool == NULL) {
+            ngx_free(job);
+            return NULL;
+        }
+    }
+
+    ngx_memzero(job, sizeof(ngx_http_im_job_t));
+
+    job->pool = pool;
+    job->redis = redis;
+    job->start = ngx_current_msec;
+
+    ngx_http_im_pipeline_init(&job->pipeline, pool);
+
+    redis->jobs++;
+
+    return job;
+}
+
+
+void
+ngx_http_im_redis_release(ngx_http_im_job_t *job)
+{
+    job->released = 1;
+
+    if (job->timed) {
+        job->timed = 0;
+        ngx_queue_remove(&job->queue);
+        job->redis->timer.cancelable =
+                                  ngx_queue_empty(&job->redis->deadlines);
+    }
+
+    if (job->posted) {
+        job->posted = 0;
+        ngx_queue_remove(&job->ready);
+    }
+
+    if (job->outstanding) {
+        ngx_http_im_redis_drop_waiting(job);
+    }
+
+    if (job->outstanding == 0) {
+        ngx_http_im_redis_free_job(job);
+    }
+}
+
+
+static void
+ngx_http_im_redis_free_job(ngx_http_im_job_t *job)
+{
+    ngx_uint_t            n;
+    ngx_pool_t           *pool;
+    ngx_http_im_redis_t  *redis;
+
+    redis = job->redis;
+    redis->jobs--;
+
+    for (n = 0, pool = job->pool; pool; pool = pool->d.next) {
+        n++;
+    }
+
+    if (redis->nfree >= NGX_HTTP_IM_JOBS_FREE
+        || n > NGX_HTTP_IM_JOB_POOL_BLOCKS)
+    {
+        ngx_destroy_pool(job->pool);
+        ngx_free(job);
+        return;
+    }
+
+    ngx_reset_pool(job->pool);
+
+    ngx_queue_insert_head(&redis->free, &job->queue);
+    redis->nfree++;
+}
+
+
+void
+ngx_http_im_redis_submit(ngx_http_im_job_t *job)
+{
+    ngx_http_im_cmd_t    *cmd;
+    ngx_http_im_redis_t  *redis;
+
+    redis = job->redis;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, redis->log, 0,
+                   "im redis submit job:%p commands:%ui waiting:%uz",
+                   job, job->pipeline.n, redis->waiting_size);
+
+    if (!job->timed) {
+
+        if (job->deadline) {
+            ngx_http_im_redis_refuse(job, "no answer in time");
+            return;
+        }
+
+        job->timed = 1;
+        job->deadline = ngx_current_msec + redis->store->timeout;
+        ngx_queue_insert_tail(&redis->deadlines, &job->queue);
+        ngx_http_im_redis_arm(redis);
+
+        if (redis->jobs > (ngx_uint_t) redis->store->max_pending
+            || redis->waiting_size > NGX_HTTP_IM_WAITING_MAX)
+        {
+            ngx_http_im_redis_refuse(job, "too many requests are pending");
+            return;
+        }
+    }
+
+    if (!ngx_http_im_redis_reachable(redis)) {
+        ngx_http_im_redis_refuse(job, "no connection");
+        return;
+    }
+
+    job->commands += job->pipeline.n;
+    job->outstanding += job->pipeline.n;
+
+    for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
+        cmd->job = job;
+        cmd->state = NGX_HTTP_IM_CMD_WAITING;
+        redis->waiting_size += cmd->resp.len;
+        ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
+    }
+
+    ngx_post_event(&redis->flush, &ngx_posted_events);
+}
+
+
+static ngx_uint_t
+ngx_http_im_redis_reachable(ngx_http_im_redis_t *redis)
+{
+    ngx_int_t  i;
+
+    for (i = 0; i < redis->store->connections; i++) {
+
+        if (redis->conns[i].state == NGX_HTTP_IM_CONN_READY) {
+            return 1;
+        }
+
+        if (redis->conns[i].state != NGX_HTTP_IM_CONN_DOWN && !redis->down) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the round is over before anything of it was queued */
+
+static void
+ngx_http_im_redis_refuse(ngx_http_im_job_t *job, const char *reason)
+{
+    ngx_http_im_cmd_t  *cmd;
+
+    for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
+        cmd->state = NGX_HTTP_IM_CMD_REFUSED;
+    }
+
+    job->reason = reason;
+
+    ngx_http_im_redis_post(job);
+}
+
+
+static void
+ngx_http_im_redis_post(ngx_http_im_job_t *job)
+{
+    if (!job->posted) {
+        job->posted = 1;
+        ngx_queue_insert_tail(&job->redis->ready, &job->ready);
+    }
+
+    ngx_post_event(&job->redis->run, &ngx_posted_events);
+}
+
+
+/*
+ * Handlers run from here only, so that they may submit, release, finalize
+ * requests and close client connections while no queue is being walked.
+ */
+
+static void
+ngx_http_im_redis_run_handler(ngx_event_t *ev)
+{
+    ngx_queue_t          *q;
+    ngx_http_im_job_t    *job;
+    ngx_http_im_redis_t  *redis;
+
+    redis = ev->data;
+
+    while (!ngx_queue_empty(&redis->ready)) {
+        q = ngx_queue_head(&redis->ready);
+        ngx_queue_remove(q);
+
+        job = ngx_queue_data(q, ngx_http_im_job_t, ready);
+        job->posted = 0;
+
+        ngx_http_im_redis_outcome(job);
+
+        job->handler(job);
+    }
+}
+
+
+static void
+ngx_http_im_redis_outcome(ngx_http_im_job_t *job)
+{
+    ngx_http_im_cmd_t      *cmd;
+    ngx_http_im_outcome_e   worst, outcome;
+
+    worst = NGX_HTTP_IM_JOB_OK;
+
+    for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
+
+        switch (cmd->state) {
+
+        case NGX_HTTP_IM_CMD_DONE:
+
+            if (cmd->write && cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR) {
+                job->wrote = 1;
+            }
+
+            continue;
+
+        case NGX_HTTP_IM_CMD_SENT:       /* expired */
+        case NGX_HTTP_IM_CMD_UNKNOWN:
+            outcome = cmd->write ? NGX_HTTP_IM_JOB_UNKNOWN
+                                 : NGX_HTTP_IM_JOB_TIMEOUT;
+            break;
+
+        default:
+            outcome = NGX_HTTP_IM_JOB_UNAVAILABLE;
+        }
+
+        worst = ngx_max(worst, outcome);
+    }
+
+    job->outcome = worst;
+}
+
+
+void
+ngx_http_im_redis_settle(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
+{
+    ngx_http_im_job_t  *job;
+
+    job = cmd->job;
+
+    cmd->state = state;
+    job->outstanding--;
+
+    if (job->outstanding || job->expired) {
+
+        if (job->outstanding == 0 && job->released) {
+            ngx_http_im_redis_free_job(job);
+        }
+
+        return;
+    }
+
+    if (job->released) {
+        ngx_http_im_redis_free_job(job);
+        return;
+    }
+
+    ngx_http_im_redis_post(job);
+}
+
+
+void
+ngx_http_im_redis_requeue(ngx_http_im_redis_t *redis, ngx_http_im_cmd_t *cmd)
+{
+    cmd->state = NGX_HTTP_IM_CMD_WAITING;
+    redis->waiting_size += cmd->resp.len;
+    ngx_queue_insert_head(&redis->waiting, &cmd->queue);
+
+    ngx_post_event(&redis->flush, &ngx_posted_events);
+}
+
+
+/* commands nobody waits for any more and no byte of which was written */
+
+static void
+ngx_http_im_redis_drop_waiting(ngx_http_im_job_t *job)
+{
+    ngx_uint_t          n;
+    ngx_http_im_cmd_t  *cmd;
+
+    for (n = 0, cmd = job->pipeline.first; cmd; cmd = cmd->next) {
+
+        if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
+            ngx_queue_remove(&cmd->queue);
+            job->redis->waiting_size -= cmd->resp.len;
+            cmd->state = NGX_HTTP_IM_CMD_REFUSED;
+            n++;
+        }
+    }
+
+    job->outstanding -= n;
+}
+
+
+void
+ngx_http_im_redis_up(ngx_http_im_redis_t *redis)
+{
+    redis->down = 0;
+
+    ngx_post_event(&redis->flush, &ngx_posted_events);
+}
+
+
+void
+ngx_http_im_redis_down(ngx_http_im_redis_t *redis)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+    ngx_http_im_job_t  *job;
+
+    redis->down = 1;
+
+    if (ngx_http_im_redis_reachable(redis)) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&redis->waiting)) {
+        q = ngx_queue_head(&redis->waiting);
+        ngx_queue_remove(q);
+
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        redis->waiting_size -= cmd->resp.len;
+
+        job = cmd->job;
+        job->reason = "no connection";
+
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_REFUSED);
+    }
+}
+
+
+/* once per turn of the event loop, after all that could add to the queue */
+
+static void
+ngx_http_im_redis_flush_handler(ngx_event_t *ev)
+{
+    ngx_int_t             i, n;
+    ngx_http_im_conn_t   *conn;
+    ngx_http_im_redis_t  *redis;
+
+    redis = ev->data;
+    n = redis->store->connections;
+
+    for (i = 0; i < n && !ngx_queue_empty(&redis->waiting); i++) {
+        conn = &redis->conns[redis->next++ % n];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY) {
+            ngx_http_im_conn_flush(conn);
+        }
+    }
+}
+
+
+static void
+ngx_http_im_redis_arm(ngx_http_im_redis_t *redis)
+{
+    ngx_queue_t        *q;
+    ngx_msec_int_t      ms;
+    ngx_http_im_job_t  *job;
+
+    /*
+     * One timer for all jobs: they have the same timeout, so the queue is in
+     * the order of deadlines.  While there are jobs it must keep a worker
+     * that was told to quit from leaving, so it is not cancelable then.
+     */
+
+    redis->timer.cancelable = 0;
+
+    if (redis->timer.timer_set) {
+        return;
+    }
+
+    q = ngx_queue_head(&redis->deadlines);
+    job = ngx_queue_data(q, ngx_http_im_job_t, queue);
+
+    ms = (ngx_msec_int_t) (job->deadline - ngx_current_msec);
+
+    ngx_add_timer(&redis->timer, ms > 0 ? ms : 1);
+}
+
+
+static void
+ngx_http_im_redis_timer_handler(ngx_event_t *ev)
+{
+    ngx_int_t             i;
+    ngx_queue_t          *q;
+    ngx_http_im_job_t    *job;
+    ngx_http_im_conn_t   *conn;
+    ngx_http_im_redis_t  *redis;
+
+    redis = ev->data;
+
+    while (!ngx_queue_empty(&redis->deadlines)) {
+        q = ngx_queue_head(&redis->deadlines);
+        job = ngx_queue_data(q, ngx_http_im_job_t, queue);
+
+        if ((ngx_msec_int_t) (job->deadline - ngx_current_msec) > 0) {
+            break;
+        }
+
+        ngx_queue_remove(q);
+        job->timed = 0;
+
+        if (job->posted) {
+            /* its round is over, the handler is about to run */
+            continue;
+        }
+
+        job->expired = 1;
+        job->reason = "no answer in time";
+
+        ngx_http_im_redis_drop_waiting(job);
+        ngx_http_im_redis_post(job);
+    }
+
+    if (ngx_queue_empty(&redis->deadlines)) {
+        redis->timer.cancelable = 1;
+
+    } else {
+        ngx_http_im_redis_arm(redis);
+    }
+
+    /* a server that owes answers and says nothing at all is stuck */
+
+    for (i = 0; i < redis->store->connections; i++) {
+        conn = &redis->conns[i];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY
+            && !ngx_queue_empty(&conn->sent)
+            && ngx_current_msec - conn->heard >= redis->store->timeout)
+        {
+            ngx_http_im_conn_fail(conn, 0, "no answer in time");
+        }
+    }
+}
+
+
+ngx_str_t *
+ngx_http_im_redis_error(ngx_http_im_job_t *job)
+{
+    ngx_http_im_cmd_t  *cmd;
+
+    for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
+
+        if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR) {
+            return &cmd->reply.str;
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,332 @@
+
+#include "ngx_http_im_reply.h"
+#include <hiredis/hiredis.h>
+
+
+/* hiredis 1.0 made the number of elements a size_t */
+
+#if (HIREDIS_MAJOR >= 1)
+typedef size_t  ngx_http_im_nelts_t;
+#else
+typedef int  ngx_http_im_nelts_t;
+#endif
+
+
+static void *ngx_http_im_reply_create_string(const redisReadTask *task,
+    char *str, size_t len);
+static void *ngx_http_im_reply_create_array(const redisReadTask *task,
+    ngx_http_im_nelts_t nelts);
+static void *ngx_http_im_reply_create_integer(const redisReadTask *task,
+    long long value);
+static void *ngx_http_im_reply_create_nil(const redisReadTask *task);
+static void ngx_http_im_reply_free(void *reply);
+static ngx_http_im_reply_t *ngx_http_im_reply_slot(const redisReadTask *task,
+    size_t size);
+
+
+/* hiredis has no const here, yet it never writes to it */
+
+static redisReplyObjectFunctions  ngx_http_im_reply_functions = {
+    .createString = ngx_http_im_reply_create_string,
+    .createArray = ngx_http_im_reply_create_array,
+    .createInteger = ngx_http_im_reply_create_integer,
+    .createNil = ngx_http_im_reply_create_nil,
+    .freeObject = ngx_http_im_reply_free
+};
+
+
+ngx_int_t
+ngx_http_im_decoder_init(ngx_http_im_decoder_t *d)
+{
+    redisReader  *reader;
+
+    ngx_memzero(d, sizeof(ngx_http_im_decoder_t));
+
+    reader = redisReaderCreateWithFunctions(&ngx_http_im_reply_functions);
+    if (reader == NULL) {
+        return NGX_ERROR;
+    }
+
+    reader->privdata = d;
+    d->reader = reader;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_decoder_free(ngx_http_im_decoder_t *d)
+{
+    if (d->reader) {
+        redisReaderFree(d->reader);
+        d->reader = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_http_im_decoder_feed(ngx_http_im_decoder_t *d, u_char *buf, size_t len)
+{
+    redisReader  *reader = d->reader;
+
+    /* a bulk string is awaited whole; its length is the sender's word */
+
+    if (reader->len - reader->pos + len
+        > NGX_HTTP_IM_REPLY_MAX_BULK + 65536)
+    {
+        d->error = "a bulk string is too long";
+        return NGX_ERROR;
+    }
+
+    if (redisReaderFeed(reader, (char *) buf, len) != REDIS_OK) {
+        d->error = reader->errstr;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_decoder_next(ngx_http_im_decoder_t *d, ngx_pool_t *pool)
+{
+    void         *root;
+    redisReader  *reader = d->reader;
+
+    d->pool = pool;
+    root = NULL;
+
+    if (redisReaderGetReply(reader, &root) != REDIS_OK) {
+
+        if (d->error == NULL) {
+            d->error = reader->errstr;
+        }
+
+        return NGX_ERROR;
+    }
+
+    if (root == NULL) {
+        return NGX_AGAIN;
+    }
+
+    d->size = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_im_decoder_pending(ngx_http_im_decoder_t *d)
+{
+    redisReader  *reader = d->reader;
+
+    return reader->len != reader->pos;
+}
+
+
+/*
+ * The place a new object goes to: the root, or an element of the array that
+ * was created before it.  NULL makes hiredis give up, "out of memory".
+ */
+
+static ngx_http_im_reply_t *
+ngx_http_im_reply_slot(const redisReadTask *task, size_t size)
+{
+    ngx_http_im_reply_t    *reply, *parent;
+    ngx_http_im_decoder_t  *d;
+
+    d = task->privdata;
+
+    d->size += size;
+
+    if (d->size > NGX_HTTP_IM_REPLY_MAX_SIZE) {
+        d->error = "a reply is too large";
+        return NULL;
+    }
+
+    if (d->pool == NULL || task->parent == NULL) {
+        reply = &d->root;
+
+    } else {
+        parent = task->parent->obj;
+        reply = &parent->elts[task->idx];
+    }
+
+    reply->type = NGX_HTTP_IM_REPLY_NIL;
+    reply->nelts = 0;
+
+    return reply;
+}
+
+
+static void *
+ngx_http_im_reply_create_string(const redisReadTask *task, char *str,
+    size_t len)
+{
+    ngx_http_im_reply_t    *reply;
+    ngx_http_im_decoder_t  *d;
+
+    reply = ngx_http_im_reply_slot(task, len);
+
+    d = task->privdata;
+
+    if (reply == NULL || d->pool == NULL) {
+        return reply;
+    }
+
+    reply->type = (task->type == REDIS_REPLY_ERROR) ? NGX_HTTP_IM_REPLY_ERROR
+                : (task->type == REDIS_REPLY_STATUS)
+                  ? NGX_HTTP_IM_REPLY_STATUS
+                : NGX_HTTP_IM_REPLY_STRING;
+
+    reply->str.len = len;
+    reply->str.data = ngx_pnalloc(d->pool, len ? len : 1);
+
+    if (reply->str.data == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(reply->str.data, str, len);
+
+    return reply;
+}
+
+
+static void *
+ngx_http_im_reply_create_array(const redisReadTask *task,
+    ngx_http_im_nelts_t nelts)
+{
+    ngx_uint_t              depth;
+    const redisReadTask    *t;
+    ngx_http_im_reply_t    *reply;
+    ngx_http_im_decoder_t  *d;
+
+    d = task->privdata;
+
+    if (nelts > NGX_HTTP_IM_REPLY_MAX_ELTS) {
+        d->error = "an array has too many elements";
+        return NULL;
+    }
+
+    for (depth = 1, t = task->parent; t; t = t->parent) {
+        if (++depth > NGX_HTTP_IM_REPLY_MAX_DEPTH) {
+            d->error = "arrays are nested too deeply";
+            return NULL;
+        }
+    }
+
+    reply = ngx_http_im_reply_slot(task, nelts * sizeof(ngx_http_im_reply_t));
+
+    if (reply == NULL || d->pool == NULL) {
+        return reply;
+    }
+
+    reply->type = NGX_HTTP_IM_REPLY_ARRAY;
+    reply->nelts = nelts;
+    reply->elts = NULL;
+
+    if (nelts > 0) {
+        reply->elts = ngx_pcalloc(d->pool,
+                                  nelts * sizeof(ngx_http_im_reply_t));
+        if (reply->elts == NULL) {
+            return NULL;
+        }
+    }
+
+    return reply;
+}
+
+
+static void *
+ngx_http_im_reply_create_integer(const redisReadTask *task, long long value)
+{
+    ngx_http_im_reply_t  *reply;
+
+    reply = ngx_http_im_reply_slot(task, 0);
+
+    if (reply) {
+        reply->type = NGX_HTTP_IM_REPLY_INTEGER;
+        reply->integer = value;
+    }
+
+    return reply;
+}
+
+
+static void *
+ngx_http_im_reply_create_nil(const redisReadTask *task)
+{
+    return ngx_http_im_reply_slot(task, 0);
+}
+
+
+static void
+ngx_http_im_reply_free(void *reply)
+{
+    /* replies go with their pool */
+}
+
+
+ngx_int_t
+ngx_http_im_reply_string(ngx_http_im_reply_t *reply, ngx_str_t *str)
+{
+    if (reply->type == NGX_HTTP_IM_REPLY_NIL) {
+        ngx_str_null(str);
+        return NGX_DECLINED;
+    }
+
+    if (reply->type != NGX_HTTP_IM_REPLY_STRING) {
+        return NGX_ERROR;
+    }
+
+    *str = reply->str;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_reply_int(ngx_http_im_reply_t *reply, int64_t *n)
+{
+    if (reply->type != NGX_HTTP_IM_REPLY_INTEGER) {
+        return NGX_ERROR;
+    }
+
+    *n = reply->integer;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_reply_array(ngx_http_im_reply_t *reply, ngx_uint_t nelts)
+{
+    if (reply->type != NGX_HTTP_IM_REPLY_ARRAY
+        || (nelts && reply->nelts != nelts))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+int64_t
+ngx_http_im_reply_atoi(u_char *p, size_t len)
+{
+    int64_t  n;
+
+    if (len == 0 || len > 18) {
+        return NGX_ERROR;
+    }
+
+    for (n = 0; len--; p++) {
+        if (*p < '0' || *p > '9') {
+            return NGX_ERROR;
+        }
+
+        n = n * 10 + (*p - '0');
+    }
+
+    return n;
+}

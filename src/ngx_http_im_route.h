@@ -1,0 +1,20 @@
+
+#ifndef _NGX_HTTP_IM_ROUTE_H_INCLUDED_
+#define _NGX_HTTP_IM_ROUTE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_im_call.h"
+
+
+/*
+ * The call that a path names: the URI after the location's prefix.  NULL:
+ * there is none; conv_id is what stands in the path, not yet judged.
+ */
+const ngx_http_im_op_t *ngx_http_im_route(ngx_str_t *path,
+    ngx_str_t *conv_id);
+
+
+#endif /* _NGX_HTTP_IM_ROUTE_H_INCLUDED_ */

@@ -1,0 +1,214 @@
+
+#include "ngx_http_im_schema.h"
+#include "ngx_http_im_id.h"
+#include "ngx_http_im_reply.h"
+
+
+/* where things are in a head, see src/script/send.lua */
+
+#define NGX_HTTP_IM_HEAD_SEQ          1
+#define NGX_HTTP_IM_HEAD_TIME         16
+#define NGX_HTTP_IM_HEAD_READ         29
+#define NGX_HTTP_IM_HEAD_PAIR_TYPE    59
+#define NGX_HTTP_IM_HEAD_GROUP_TYPE   29
+
+#define NGX_HTTP_IM_SEQ_LEN           15
+#define NGX_HTTP_IM_TIME_LEN          13
+
+
+static ngx_int_t ngx_http_im_schema_word(u_char **p, u_char *last,
+    ngx_str_t *word);
+
+
+ngx_int_t
+ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
+{
+    u_char      *p, *last, sender;
+    ngx_uint_t   i;
+
+    p = src->data;
+    last = p + src->len;
+
+    if (src->len < NGX_HTTP_IM_HEAD_GROUP_TYPE + 2
+        || (p[0] != '0' && p[0] != '1'))
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(head, sizeof(ngx_http_im_head_t));
+
+    head->group = p[0] - '0';
+    head->seq = ngx_http_im_reply_atoi(p + NGX_HTTP_IM_HEAD_SEQ,
+                                       NGX_HTTP_IM_SEQ_LEN);
+    head->time.data = p + NGX_HTTP_IM_HEAD_TIME;
+    head->time.len = NGX_HTTP_IM_TIME_LEN;
+
+    if (head->seq < 0
+        || ngx_http_im_reply_atoi(head->time.data, head->time.len) < 0)
+    {
+        return NGX_ERROR;
+    }
+
+    head->type.len = 1;
+
+    if (head->group) {
+        head->type.data = p + NGX_HTTP_IM_HEAD_GROUP_TYPE;
+        p = head->type.data + 1;
+
+        if (ngx_http_im_schema_word(&p, last, &head->from) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else {
+
+        if (src->len < NGX_HTTP_IM_HEAD_PAIR_TYPE + 2) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < 2; i++) {
+            head->read[i] = ngx_http_im_reply_atoi(p + NGX_HTTP_IM_HEAD_READ
+                                                   + i * NGX_HTTP_IM_SEQ_LEN,
+                                                   NGX_HTTP_IM_SEQ_LEN);
+            if (head->read[i] < 0) {
+                return NGX_ERROR;
+            }
+        }
+
+        head->type.data = p + NGX_HTTP_IM_HEAD_PAIR_TYPE;
+        sender = head->type.data[1];
+        p = head->type.data + 2;
+
+        if (ngx_http_im_schema_word(&p, last, &head->users[0]) != NGX_OK
+            || ngx_http_im_schema_word(&p, last, &head->users[1]) != NGX_OK
+            || (sender != '0' && sender != '1'))
+        {
+            return NGX_ERROR;
+        }
+
+        head->from = head->users[sender - '0'];
+    }
+
+    if (*head->type.data < '0' || *head->type.data > '9') {
+        return NGX_ERROR;
+    }
+
+    head->text.data = p;
+    head->text.len = last - p;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
+{
+    u_char  *p, *last;
+
+    if (src->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    p = src->data;
+    last = p + src->len;
+
+    if (ngx_http_im_schema_word(&p, last, &row->id) != NGX_OK
+        || ngx_http_im_schema_word(&p, last, &row->time) != NGX_OK
+        || ngx_http_im_schema_word(&p, last, &row->type) != NGX_OK
+        || ngx_http_im_schema_word(&p, last, &row->from) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    row->text.data = p;
+    row->text.len = last - p;
+
+    row->seq = ngx_http_im_id_msg_seq(&row->id);
+
+    if (row->seq == 0
+        || row->type.len != 1 || *row->type.data < '0' || *row->type.data > '9'
+        || ngx_http_im_reply_atoi(row->time.data, row->time.len) < 0)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_inbox_parse(ngx_str_t *src, ngx_str_t *conv_id, ngx_str_t *peer)
+{
+    u_char  *p, *last;
+
+    p = src->data;
+    last = p + src->len;
+
+    if (ngx_http_im_schema_word(&p, last, conv_id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    peer->data = p;
+    peer->len = last - p;
+
+    return (ngx_http_im_id_is_pair(conv_id) && ngx_http_im_id_valid(peer))
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id)
+{
+    u_char  *p, *last;
+
+    if (src->len == 0) {
+        return NGX_DONE;
+    }
+
+    if (src->data[0] == ',') {
+        src->data++;
+        src->len--;
+    }
+
+    if (src->len < 3 || src->data[0] != '"') {
+        return NGX_ERROR;
+    }
+
+    p = src->data + 1;
+    last = src->data + src->len;
+
+    id->data = p;
+
+    while (p < last && *p != '"') {
+        p++;
+    }
+
+    if (p == last) {
+        return NGX_ERROR;
+    }
+
+    id->len = p - id->data;
+    src->data = p + 1;
+    src->len = last - src->data;
+
+    return NGX_OK;
+}
+
+
+/* up to the next space, which is passed */
+
+static ngx_int_t
+ngx_http_im_schema_word(u_char **p, u_char *last, ngx_str_t *word)
+{
+    u_char  *space;
+
+    space = memchr(*p, ' ', last - *p);
+    if (space == NULL) {
+        return NGX_ERROR;
+    }
+
+    word->data = *p;
+    word->len = space - *p;
+    *p = space + 1;
+
+    return NGX_OK;
+}

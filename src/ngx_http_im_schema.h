@@ -1,0 +1,60 @@
+
+#ifndef _NGX_HTTP_IM_SCHEMA_H_INCLUDED_
+#define _NGX_HTTP_IM_SCHEMA_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * What the scripts put into strings, read back.  Every string points into
+ * the reply.  NGX_ERROR where the text has not the form; the scripts in
+ * src/script write it, docs/redis-schema.md shows it.
+ */
+
+/* how much of a head tells all but the text of the last message */
+#define NGX_HTTP_IM_HEAD_PREFIX   "199"
+
+
+typedef struct {
+    ngx_uint_t    group;
+    int64_t       seq;         /* of the last message */
+    ngx_str_t     time;        /* of it, or of the creation */
+    ngx_str_t     type;
+    ngx_str_t     from;        /* "" when there is no message */
+    ngx_str_t     text;        /* escaped */
+
+    /* 1:1 only, who wrote first comes first */
+    ngx_str_t     users[2];
+    int64_t       read[2];     /* their positions */
+} ngx_http_im_head_t;
+
+
+typedef struct {
+    ngx_str_t     id;          /* "seq-random" */
+    int64_t       seq;
+    ngx_str_t     time;
+    ngx_str_t     type;
+    ngx_str_t     from;
+    ngx_str_t     text;        /* escaped */
+} ngx_http_im_row_t;
+
+
+ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
+
+/* NGX_DECLINED: the row that keeps an empty timeline in being */
+ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);
+
+/* an entry of an inbox: the 1:1 conversation's id and the other user's */
+ngx_int_t ngx_http_im_inbox_parse(ngx_str_t *src, ngx_str_t *conv_id,
+    ngx_str_t *peer);
+
+/*
+ * The next of a group's members, from "\"a\",\"b\""; NGX_DONE after the last.
+ * src is moved on.
+ */
+ngx_int_t ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id);
+
+
+#endif /* _NGX_HTTP_IM_SCHEMA_H_INCLUDED_ */

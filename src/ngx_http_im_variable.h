@@ -1,0 +1,14 @@
+
+#ifndef _NGX_HTTP_IM_VARIABLE_H_INCLUDED_
+#define _NGX_HTTP_IM_VARIABLE_H_INCLUDED_
+
+
+#include "ngx_http_im.h"
+
+
+/* $im_call $im_code $im_from_id $im_conv_id $im_store_time
+   $im_store_commands */
+ngx_int_t ngx_http_im_variables(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_IM_VARIABLE_H_INCLUDED_ */

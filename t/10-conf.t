@@ -1,0 +1,273 @@
+# Directives: contexts, forms, merging, and what nginx -t refuses.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Test::IM;
+
+my $other = Test::IM->new;
+$other->start_redis;
+
+my $t = Test::IM->new(
+    redis_tcp => 1,
+    redis_args => [ '--user', 'im', 'on', '>secret', '~*', '+@all' ],
+    store => <<'CONF',
+        server unix:{{sock}};
+        connections 2;
+        connect_timeout 500ms;
+        timeout 1s;
+        max_pending 1000;
+CONF
+    conf_http => <<"CONF",
+    im_redis other { server unix:${\ $other->sock}; }
+    im_redis named {
+        server 127.0.0.1:{{redis_port}};
+        username im;
+        password secret;
+        database 2;
+    }
+    im_redis filed {
+        server 127.0.0.1:{{redis_port}};
+        username im;
+        password_file {{dir}}/password;
+        database 2;
+    }
+    im_page_size_max 7;
+    im_list_max 2;
+CONF
+    conf_server => <<'CONF',
+        location /api/v2/im/ { im_pass store; }
+        location /chat { im_pass store; }
+        location /unix/ { im_pass unix:{{sock}}; }
+        location /tcp/ { im_pass 127.0.0.1:{{redis_port}}; }
+        location /host/ { im_pass localhost:{{redis_port}}; }
+        location /other/ { im_pass other; }
+        location /named/ { im_pass named; }
+        location /filed/ { im_pass filed; }
+        location /prefix/ { im_pass store; im_key_prefix shop:; }
+        location /small/ {
+            im_pass store;
+            im_page_size_max 3;
+            im_list_max 1;
+            im_max_body_size 200;
+            im_max_message_size 10;
+            im_group_max_members 3;
+        }
+        set_im_conv_id $at_server $arg_a $arg_b;
+        location = /id { return 200 $at_server; }
+        location = /id2 {
+            set_im_conv_id $here $arg_a $arg_b;
+            if ($arg_c) {
+                set_im_conv_id $there $arg_a $arg_c;
+                return 200 $there;
+            }
+            return 200 $here;
+        }
+CONF
+);
+$t->write_file('password', "secret\n");
+$t->start;
+
+
+# --- what is accepted
+
+my @settings = (
+    'im_key_prefix app:;', 'im_user $remote_user;', 'im_user $http_x_user;',
+    'im_reply v1;', 'im_reply full;', 'im_read_on_fetch on;',
+    'im_read_on_fetch off;', 'im_list_max 100;', 'im_page_size_max 50;',
+    'im_max_body_size 128k;', 'im_max_message_size 16k;',
+    'im_group_max_members 1000;', 'im_idempotency_window 1h;',
+);
+
+for my $s (@settings) {
+    my ($name) = $s =~ /^(\S+)/;
+    my %new = (conf_http => '', conf_server => '', conf_im => '');
+    for my $where (sort keys %new) {
+        is($t->conf_fails(%new, $where => $s), undef, "$s in $where")
+            or diag($t->{check_output});
+        like($t->conf_fails(%new, $where => "$s $s") // '',
+             qr/"$name" directive is duplicate in/, "$name twice in $where");
+    }
+    is($t->conf_fails(conf_http => $s, conf_server => $s, conf_im => $s),
+       undef, "$s in all three");
+}
+
+
+# --- what is refused: with file and line of the fault, and the remedy
+
+sub refused {
+    my ($what, $like, %conf) = @_;
+    my $text = $t->conf(conf_http => '', conf_server => '', conf_im => '',
+                        %conf);
+    my @lines = split /\n/, $text;
+    my ($first, @more) = grep { $lines[$_ - 1] =~ /#!/ } 1 .. @lines;
+    my $last = @more ? $more[-1] : $first;
+
+    my $said = $t->conf_fails(conf_http => '', conf_server => '',
+                              conf_im => '', %conf);
+    ok(defined $said, "refused: $what") or return;
+    my ($line) = $said =~ /\[emerg\].* in \S+check\.conf:(\d+)/;
+    ok($line && $line >= $first && $line <= $last, "$what: line")
+        or diag("expected $first..$last: $said");
+    like($said, $like, "$what: remedy");
+}
+
+my $srv = 'server 127.0.0.1:1;';
+
+refused('no server in a store', qr/server/,
+    conf_http => "im_redis a { #!\n } #!");
+refused('unknown setting in a store', qr/nosuch/,
+    conf_http => "im_redis a { $srv\n nosuch 1; #!\n }");
+refused('store named twice', qr/im_redis.*"a"|"a".*im_redis/s,
+    conf_http => "im_redis a { $srv }\n im_redis a { $srv } #!");
+refused('store without a name', qr/im_redis/,
+    conf_http => "im_redis { $srv } #!");
+refused('username without password', qr/password/,
+    conf_http => "im_redis a { #!\n $srv\n username u; #!\n } #!");
+refused('password twice over', qr/password_file/,
+    conf_http => "im_redis a { #!\n $srv password x;\n"
+        . "password_file {{dir}}/password; #!\n } #!");
+refused('password file that is not there', qr/nofile/,
+    conf_http => "im_redis a { #!\n $srv\n"
+        . "password_file {{dir}}/nofile; #!\n } #!");
+for (qw(-1 x 1.5)) {
+    refused("database $_", qr/database|invalid number/,
+        conf_http => "im_redis a { $srv\n database $_; #!\n }");
+}
+refused('connections 0', qr/connections/,
+    conf_http => "im_redis a { $srv\n connections 0; #!\n }");
+refused('max_pending 0', qr/max_pending/,
+    conf_http => "im_redis a { $srv\n max_pending 0; #!\n }");
+for (qw(connect_timeout timeout)) {
+    refused("$_ x", qr/$_/, conf_http => "im_redis a { $srv\n $_ x; #!\n }");
+    refused("$_ 0", qr/$_/, conf_http => "im_redis a { $srv\n $_ 0; #!\n }");
+}
+refused('server with a bad port', qr/port/,
+    conf_http => "im_redis a {\n server 127.0.0.1:99999; #!\n }");
+refused('im_pass to no store', qr/nosuch.*im_redis|im_redis.*nosuch/s,
+    conf_server => 'location /x/ { im_pass nosuch; } #!');
+refused('im_pass with a bad port', qr/port/,
+    conf_server => 'location /x/ { im_pass 127.0.0.1:99999; } #!');
+refused('im_pass twice', qr/"im_pass" directive is duplicate/,
+    conf_server => "location /x/ { im_pass store;\n im_pass store; } #!");
+refused('im_pass in server', qr/im_pass.*not allowed here/,
+    conf_server => 'im_pass store; #!');
+refused('im_redis in server', qr/im_redis.*not allowed here/,
+    conf_server => "im_redis a { $srv } #!");
+refused('im_reply v2', qr/v1.*full|v2/, conf_im => 'im_reply v2; #!');
+refused('im_read_on_fetch maybe', qr/"on" or "off"/,
+    conf_im => 'im_read_on_fetch maybe; #!');
+for (qw(im_list_max im_page_size_max im_group_max_members
+        im_max_message_size im_max_body_size)) {
+    refused("$_ 0", qr/$_/, conf_im => "$_ 0; #!");
+    refused("$_ -1", qr/$_|invalid/, conf_im => "$_ -1; #!");
+    refused("$_ many", qr/$_|invalid/, conf_im => "$_ many; #!");
+}
+refused('a message larger than a body', qr/im_max_body_size/,
+    conf_im => "im_max_message_size 100k; #!\n im_max_body_size 50k; #!");
+refused('im_idempotency_window x', qr/im_idempotency_window|invalid/,
+    conf_im => 'im_idempotency_window x; #!');
+refused('set_im_conv_id of one user', qr/set_im_conv_id/,
+    conf_server => 'set_im_conv_id $x a; #!');
+refused('set_im_conv_id to no variable', qr/set_im_conv_id|variable name/,
+    conf_server => 'set_im_conv_id x a b; #!');
+
+
+# --- im_pass: every form serves, from the same keys
+
+my $conv = $t->say(ann => 'bob', 'hello')->conv_id;
+like($conv, qr/^[0-9a-f]{24}$/, 'id of a 1:1 conversation');
+
+for my $prefix (qw(/im/ /api/v2/im/ /unix/ /tcp/ /host/)) {
+    my $r = $t->post("${prefix}conv/$conv", {});
+    is($r->status, 200, "$prefix serves");
+    is_deeply($t->texts($r->json), ['hello'], "$prefix reads the store");
+    $r = $t->post("${prefix}nosuch", {});
+    is($r->code, 'not_found', "$prefix knows its calls");
+}
+is($t->post('/chat/conv/list', { from_id => 'ann' })->status, 200,
+   'location without a slash at its end');
+is($t->get('/site')->body, "site\n", 'the site beside it');
+
+is_deeply([ grep { !/^im:/ } @{ $t->redis('KEYS', '*') } ], [],
+          'keys begin with im:');
+
+
+# --- stores and prefixes are apart
+
+my $before = $t->snapshot;
+is($t->post('/other/send/msg', { from_id => 'ann', to_id => 'bob',
+            msg => 'there', msg_type => 0 })->conv_id, $conv,
+   'the id of a pair is the same in every store');
+is_deeply($t->snapshot, $before, 'a second store is another store');
+ok(scalar @{ $other->redis('KEYS', 'im:*') }, 'and has its own keys');
+is_deeply($t->texts($t->page($conv)), ['hello'], 'first store');
+is_deeply($t->texts($t->post("/other/conv/$conv", {})->json), ['there'],
+          'second store');
+
+is($t->post('/prefix/conv/list', { from_id => 'ann' })->body, '[]',
+   'another prefix, other conversations');
+$t->call('/prefix/send/msg', { from_id => 'ann', to_id => 'bob',
+         msg => 'shop', msg_type => 0 });
+my @new = grep { !exists $before->{$_} } @{ $t->redis('KEYS', '*') };
+ok(@new > 0, 'im_key_prefix: keys');
+is_deeply([ grep { !/^shop:/ } @new ], [], 'im_key_prefix: their first part');
+is_deeply($t->texts($t->page($conv)), ['hello'], 'im_key_prefix: apart');
+
+$t->call('/named/send/msg', { from_id => 'ann', to_id => 'bob',
+         msg => 'in db 2', msg_type => 0 });
+is_deeply($t->texts($t->call("/filed/conv/$conv", {})->json), ['in db 2'],
+          'username, password, password_file, database');
+$t->redis('SELECT', 2);
+ok($t->redis('DBSIZE') > 0, 'database 2 has the keys');
+$t->redis('SELECT', 0);
+
+
+# --- limits: inherited, and set again further in
+
+for my $n (1 .. 9) { $t->say(ann => 'bob', "m$n") }
+$t->say(ann => "u$_", 'x') for 1 .. 3;
+
+sub code { my $r = $t->post(@_); return $r->code || $r->status }
+
+is(code("/im/conv/$conv", { page_size => 7 }), 200, 'im_page_size_max of http');
+is(code("/im/conv/$conv", { page_size => 8 }), 'bad_request', 'one more');
+is(scalar @{ $t->page($conv) }, 7, 'default page size is never beyond it');
+is(code("/small/conv/$conv", { page_size => 3 }), 200, 'of the location');
+is(code("/small/conv/$conv", { page_size => 4 }), 'bad_request', 'one more');
+is(scalar @{ $t->list('ann') }, 2, 'im_list_max of http');
+is(scalar @{ $t->call('/small/conv/list', { from_id => 'ann' })->json }, 1,
+   'of the location');
+
+my %msg = (from_id => 'ann', to_id => 'bob', msg_type => 0);
+is(code('/small/send/msg', { %msg, msg => 'x' x 10 }), 200,
+   'im_max_message_size');
+is(code('/small/send/msg', { %msg, msg => 'x' x 11 }), 'msg_too_long',
+   'one byte more');
+is(code('/small/unread', '{"from_id":"ann"}' . ' ' x 183), 200,
+   'im_max_body_size');
+is(code('/small/unread', '{"from_id":"ann"}' . ' ' x 184), 'body_too_large',
+   'one byte more');
+my %group = (owner_id => 'ann', name => 'g');
+is(code('/small/creat/group', { %group, member => [qw(b c)] }), 200,
+   'im_group_max_members');
+is(code('/small/creat/group', { %group, member => [qw(b c d)] }),
+   'group_full', 'one more');
+
+
+# --- set_im_conv_id
+
+for (qw(/id /id2)) {
+    is($t->get("$_?a=ann&b=bob")->body, $conv, "set_im_conv_id in $_");
+    is($t->get("$_?a=bob&b=ann")->body, $conv, 'the other way round');
+    isnt($t->get("$_?a=ann&b=bo")->body, $conv, 'another pair');
+}
+is($t->get('/id2?a=ann&b=x&c=bob')->body, $conv, 'set_im_conv_id in if');
+
+$t->done;
+$other->cleanup;
+done_testing;

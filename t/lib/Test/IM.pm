@@ -1,0 +1,474 @@
+package Test::IM;
+
+# One object is one private site: a temporary directory, a redis-server on a
+# unix socket and an nginx on free ports of 127.0.0.1.
+#
+#     my $t = Test::IM->new(workers => 2, conf_im => 'im_reply full;')->start;
+#     my $r = $t->post('/im/send/msg', { from_id => 'a', to_id => 'b', ... });
+#     is($r->status, 200);
+#     $t->done;
+#
+# new() takes: workers, conf_main, conf_http, conf_server, conf_im (inside
+# `location /im/`), store (body of the im_redis block), redis (0: none),
+# redis_args, redis_tcp (1: also listen on $t->redis_port), modules_before,
+# modules_after (files to load around the module), worker_connections,
+# log_format.  In all texts {{dir}}, {{sock}}, {{port}}, {{h2_port}} and
+# {{redis_port}} are filled in.
+#
+# Environment: IM_MODULE, IM_NGINX, IM_NDK ('' when NDK is built in), IM_DEBUG,
+# IM_VALGRIND, IM_KEEP (leave the directory), IM_SCALE (stretch all deadlines).
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use File::Temp ();
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use JSON::PP ();
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Test::IM::Blocks;
+use Test::IM::Calls;
+use Test::IM::Conn;
+
+use parent -norequire, 'Test::IM::Calls';
+
+our @EXPORT = qw(run_blocks wait_for slurp %STATUS);
+
+our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
+our $SCALE = $ENV{IM_SCALE} || ($ENV{IM_VALGRIND} ? 8 : 1);
+
+# HTTP status of every error code
+our %STATUS = %Test::IM::Blocks::STATUS;
+
+my %live;           # objects to clean up, whatever happens
+my $encoder = JSON::PP->new->utf8->canonical->allow_nonref;
+
+$SIG{PIPE} = 'IGNORE';
+$SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP);
+
+END { my $rc = $?; $_ && $_->cleanup for values %live; $? = $rc }
+
+
+sub new {
+    my ($class, %opt) = @_;
+    my $self = bless { workers => 1, redis => 1, %opt, owner => $$ }, $class;
+
+    $self->{dir} = File::Temp::tempdir('im-test-XXXXXXXX', TMPDIR => 1);
+    $self->{sock} = "$self->{dir}/redis.sock";
+    $self->{$_} = free_port() for qw(port h2_port);
+    $self->{redis_port} = free_port() if $self->{redis_tcp};
+    $self->{store} //= 'server unix:{{sock}};';
+    $live{$self->{dir}} = $self;
+
+    return $self;
+}
+
+
+sub dir        { $_[0]{dir} }
+sub sock       { $_[0]{sock} }
+sub port       { $_[0]{port} }
+sub h2_port    { $_[0]{h2_port} }
+sub redis_port { $_[0]{redis_port} }
+sub master_pid { $_[0]{nginx} }
+sub error_log  { slurp("$_[0]{dir}/error.log") }
+sub access_log { slurp("$_[0]{dir}/access.log") }
+
+
+sub start {
+    my $self = shift;
+
+    my $conf = $self->write_file('nginx.conf', $self->conf);
+    $self->start_redis if $self->{redis};
+
+    my @cmd = ($self->binary, '-p', $self->{dir}, '-c', $conf,
+               '-e', "$self->{dir}/error.log");
+
+    if ($ENV{IM_VALGRIND}) {
+        my $supp = "$ROOT/t/valgrind.suppress";
+        unshift @cmd, qw(valgrind -q --leak-check=full
+            --show-leak-kinds=definite --errors-for-leak-kinds=definite),
+            "--log-file=$self->{dir}/valgrind.%p",
+            (-e $supp ? "--suppressions=$supp" : ());
+    }
+
+    $self->{nginx} = $self->spawn('nginx.out', @cmd);
+
+    $self->poll(10, sub {
+        $self->running($self->{nginx}) or croak "nginx did not start: "
+            . slurp("$self->{dir}/nginx.out") . $self->error_log;
+        my $s = $self->tcp($self->{port}) or return;
+        return $self->worker_pids == $self->{workers};
+    }) or croak "nginx did not listen: " . $self->error_log;
+
+    return $self;
+}
+
+
+# the configuration file; %over replaces what new() was given
+
+sub conf {
+    my ($self, %over) = @_;
+    my %o = (%$self, %over);
+    my $ndk = $ENV{IM_NDK} // '/usr/lib/nginx/modules/ndk_http_module.so';
+    my $mod = abs_path($ENV{IM_MODULE} || "$ROOT/build/ngx_http_im_module.so");
+    my $level = $ENV{IM_DEBUG} ? 'debug' : 'info';
+
+    croak "the module is not built, run make first" unless $mod && -e $mod;
+
+    my @load = (grep({ length } $ndk), @{ $o{modules_before} || [] }, $mod,
+                @{ $o{modules_after} || [] });
+    my $load = join "\n", map { "load_module $_;" } @load;
+    my $user = $> == 0 ? 'user root;' : '';
+    my $temp = join "\n    ", map { "${_}_temp_path {{dir}}/$_;" }
+               qw(client_body proxy fastcgi uwsgi scgi);
+    my $store = length $o{store} ? "im_redis store {\n$o{store}\n    }" : '';
+    my $im = exists $o{location} ? $o{location} : <<"IM";
+        location /im/ {
+            im_pass store;
+@{[ $o{conf_im} // '' ]}
+        }
+IM
+    my $format = $o{log_format} // '$request $status $body_bytes_sent';
+
+    my $text = <<"CONF";
+$load
+$user
+daemon off;
+worker_processes $o{workers};
+pid {{dir}}/nginx.pid;
+lock_file {{dir}}/nginx.lock;
+error_log {{dir}}/error.log $level;
+@{[ $o{conf_main} // '' ]}
+events { worker_connections @{[ $o{worker_connections} || 512 ]}; }
+http {
+    $temp
+    log_format im escape=none '$format';
+    access_log {{dir}}/access.log im;
+    keepalive_requests 100000;
+    $store
+@{[ $o{conf_http} // '' ]}
+    server {
+        listen 127.0.0.1:{{port}};
+        listen 127.0.0.1:{{h2_port}} http2;
+$im
+@{[ $o{conf_server} // '' ]}
+        location = /site { return 200 "site\\n"; }
+    }
+}
+CONF
+    $text =~ s/\{\{(dir|sock|port|h2_port|redis_port)\}\}/$o{$1}/g;
+    return $text;
+}
+
+
+# What nginx -t says of a configuration it refuses, undef if it accepts it.
+
+sub conf_fails {
+    my ($self, %over) = @_;
+    my $file = $self->write_file('check.conf', $self->conf(%over));
+    my $out = $self->run($self->binary, '-t', '-p', $self->{dir}, '-c', $file,
+                         '-e', "$self->{dir}/check.log");
+    $self->{check_output} = $out;
+    return $? ? $out : undef;
+}
+
+
+sub binary { $ENV{IM_NGINX} || '/usr/sbin/nginx' }
+
+
+# waits for the new workers and, unless overlap => 1, for the old ones to go
+
+sub reload {
+    my ($self, %opt) = @_;
+    my %old = map { $_ => 1 } $self->worker_pids;
+    kill HUP => $self->{nginx};
+    return $self->poll(10, sub {
+        my @now = $self->worker_pids;
+        my $new = grep { !$old{$_} } @now;
+        return $new == $self->{workers} && ($opt{overlap} || @now == $new);
+    }) || croak "workers did not change after HUP: " . $self->error_log;
+}
+
+
+sub worker_pids {
+    my $self = shift;
+    return split ' ', slurp("/proc/$self->{nginx}/task/$self->{nginx}/children");
+}
+
+
+# --- HTTP
+
+# a new connection, for what post() cannot say: torn, pipelined, aborted
+sub connect {
+    my ($self, $port) = @_;
+    my $s = $self->tcp($port || $self->{port}) or croak "connect: $!";
+    return Test::IM::Conn->new($s, 10 * $SCALE);
+}
+
+
+# %opt: method, headers => [ 'Name: value', ... ], conn, close
+sub post {
+    my ($self, $path, $data, %opt) = @_;
+    my $body = ref $data ? $encoder->encode($data) : $data // '';
+    my $text = join "\r\n", ($opt{method} || 'POST') . " $path HTTP/1.1",
+        'Host: localhost', 'Content-Length: ' . length $body,
+        ($opt{close} ? 'Connection: close' : ()), @{ $opt{headers} || [] },
+        '', $body;
+    my $conn = $opt{conn} || ($opt{close} ? $self->connect : $self->kept);
+
+    $conn->send($text);
+    my $r = $conn->read_response;
+
+    return $r;
+}
+
+
+sub get {
+    my ($self, $path, %opt) = @_;
+    return $self->request(join "\r\n", "GET $path HTTP/1.1", 'Host: localhost',
+        'Connection: close', @{ $opt{headers} || [] }, '', '');
+}
+
+
+# raw bytes on a connection of their own
+sub request {
+    my ($self, $bytes) = @_;
+    my $conn = $self->connect;
+    $conn->send($bytes);
+    return $conn->read_response;
+}
+
+
+# HTTP/2 through curl; length => 0 sends no content-length
+sub h2 {
+    my ($self, $path, $data, %opt) = @_;
+    my $body = ref $data ? $encoder->encode($data) : $data // '';
+    my $file = $self->write_file('h2.body', $body);
+    my @send = !defined $data         ? ('-X', $opt{method} || 'POST')
+             : ($opt{length} // 1)    ? ('--data-binary', "\@$file")
+             :                          ('-X', 'POST', '-T', '-');
+    local *STDIN;
+    open STDIN, '<', $file or croak $!;
+    my $out = $self->run('curl', '-sS', '-i', '--http2-prior-knowledge',
+        '-m', 10 * $SCALE, @send, (map { ('-H', $_) } @{ $opt{headers} || [] }),
+        "http://127.0.0.1:$self->{h2_port}$path");
+    return Test::IM::Conn::parse_text($out);
+}
+
+
+sub kept {      # the kept-alive connection of this process
+    my $self = shift;
+    delete $self->{conn} if $self->{conn}
+        && ($self->{conn_pid} != $$ || $self->{conn}->stale);
+    $self->{conn_pid} = $$;
+    return $self->{conn} ||= $self->connect;
+}
+
+
+# --- Redis
+
+sub start_redis {
+    my $self = shift;
+    $self->{redis_pid} = $self->spawn('redis.out', 'redis-server',
+        '--port', $self->{redis_port} || 0, '--bind', '127.0.0.1',
+        '--unixsocket', $self->{sock}, '--dir', $self->{dir},
+        '--save', '', '--appendonly', 'no', @{ $self->{redis_args} || [] });
+    $self->poll(10, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
+        or croak 'redis-server did not start: '
+            . slurp("$self->{dir}/redis.out");
+    return $self->{redis_pid};
+}
+
+
+sub stop_redis {
+    my ($self, $signal) = @_;
+    my $pid = delete $self->{redis_pid} or return;
+    delete $self->{resp};
+    kill CONT => $pid if !$signal;
+    kill $signal || 'TERM', $pid;
+    $self->poll(10, sub { !$self->running($pid) }) or croak 'redis stays';
+    unlink $self->{sock};
+}
+
+
+sub signal_redis { kill $_[1], $_[0]{redis_pid} }
+
+
+# reply of one command: string, number, array reference or undef; dies on -ERR
+sub redis {
+    my ($self, @cmd) = @_;
+    delete $self->{resp} if $self->{resp} && $self->{resp_pid} != $$;
+    $self->{resp_pid} = $$;
+    my $c = $self->{resp} ||= Test::IM::Conn->new(
+        IO::Socket::UNIX->new(Peer => $self->{sock}) || croak("redis: $!"),
+        10 * $SCALE);
+    $c->send(join '', '*' . @cmd . "\r\n",
+             map { '$' . length($_) . "\r\n$_\r\n" } @cmd);
+    return $c->read_reply;
+}
+
+
+# Every key with its content in an order of its own and its time to live, so
+# that two snapshots are equal if and only if nothing was written.
+
+sub snapshot {
+    my $self = shift;
+    my %all;
+    for my $key (@{ $self->redis('KEYS', '*') }) {
+        my $type = $self->redis('TYPE', $key);
+        my $v = $type eq 'hash' ? pairs(@{ $self->redis('HGETALL', $key) })
+              : $type eq 'set'  ? [ sort @{ $self->redis('SMEMBERS', $key) } ]
+              : $type eq 'zset' ? $self->redis('ZRANGE', $key, 0, -1,
+                                               'WITHSCORES')
+              : $type eq 'list' ? $self->redis('LRANGE', $key, 0, -1)
+              :                   $self->redis('DUMP', $key);
+        $all{$key} = [ $type, $self->redis('PEXPIRETIME', $key), $v ];
+    }
+    return \%all;
+}
+
+
+sub pairs { my %h = @_; return [ map { ($_, $h{$_}) } sort keys %h ] }
+
+
+# --- the end
+
+# $ignore: a pattern for lines of the error log that the test provoked
+sub done {
+    my ($self, $ignore) = @_;
+    my $limit = 5 * $SCALE;
+
+    delete $self->{conn};
+    if (my $pid = $self->{nginx}) {
+        kill QUIT => $pid;
+        my $left = $self->poll($limit, sub { !$self->running($pid) });
+        ok($left, "nginx leaves within $limit s of QUIT") or kill KILL => -$pid;
+        is($self->{status}{$pid}, 0, 'with status 0') if $left;
+        ok($self->poll(2, sub { !kill 0, -$pid }), 'and leaves no process')
+            or kill KILL => -$pid;
+        delete $self->{nginx};
+    }
+
+    my @bad = grep { /\[(?:alert|emerg|crit)\]|Sanitizer|runtime error:/
+                     && !($ignore && /$ignore/) }
+              map { split /\n/ } $self->error_log, slurp("$self->{dir}/nginx.out");
+    is_deeply(\@bad, [], 'nothing above error in the error log');
+
+    if ($ENV{IM_VALGRIND}) {
+        my $said = join '', map { slurp($_) } glob "$self->{dir}/valgrind.*";
+        is($said, '', 'valgrind is silent');
+    }
+
+    $self->cleanup;
+}
+
+
+sub cleanup {
+    my $self = shift;
+    return if $self->{owner} != $$ || !delete $live{$self->{dir}};
+    local ($?, $@, $!);
+    delete @$self{qw(conn resp)};
+    for my $pid (grep { $_ } @$self{qw(nginx redis_pid)}) {
+        kill CONT => $pid;
+        kill TERM => $pid;
+        $self->poll(3, sub { !$self->running($pid) }) and !kill 0, -$pid
+            or kill KILL => -$pid;
+        waitpid $pid, 0 if !exists $self->{status}{$pid};
+    }
+    $ENV{IM_KEEP} ? diag("kept $self->{dir}") : remove_tree($self->{dir});
+}
+
+
+sub DESTROY { $_[0]->cleanup }
+
+
+# --- small things
+
+sub write_file {
+    my ($self, $name, $text) = @_;
+    open my $fh, '>:raw', "$self->{dir}/$name" or croak "$name: $!";
+    print {$fh} $text;
+    close $fh or croak "$name: $!";
+    return "$self->{dir}/$name";
+}
+
+
+sub slurp {
+    my $file = shift;
+    open my $fh, '<:raw', $file or return '';
+    local $/;
+    return <$fh> // '';
+}
+
+
+# true as soon as $cb is, false after $seconds
+sub wait_for {
+    my ($seconds, $cb) = @_;
+    my $end = time + $seconds;
+    while (1) {
+        my $v = $cb->();
+        return $v if $v;
+        return if time > $end;
+        sleep 0.01;
+    }
+}
+
+
+sub poll { my ($self, $s, $cb) = @_; return wait_for($s * $SCALE, $cb) }
+
+
+sub tcp { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_[1]) }
+
+
+sub free_port {
+    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+        or croak "socket: $!";
+    return $s->sockport;
+}
+
+
+sub spawn {     # a child in a process group of its own
+    my ($self, $out, @cmd) = @_;
+    my $pid = fork // croak "fork: $!";
+    return $pid if $pid;
+    setpgrp;
+    $SIG{$_} = 'DEFAULT' for qw(PIPE INT TERM HUP);
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', "$self->{dir}/$out";
+    open STDERR, '>&', \*STDOUT;
+    exec { $cmd[0] } @cmd or POSIX::_exit(127);
+}
+
+
+sub running {
+    my ($self, $pid) = @_;
+    return 0 if exists $self->{status}{$pid};
+    return 1 if waitpid($pid, POSIX::WNOHANG()) == 0;
+    $self->{status}{$pid} = $?;
+    return 0;
+}
+
+
+sub run {       # output of a command, both channels; status in $?
+    my ($self, @cmd) = @_;
+    my $pid = open(my $fh, '-|') // croak "fork: $!";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec { $cmd[0] } @cmd or POSIX::_exit(127);
+    }
+    local $/;
+    my $out = <$fh>;
+    close $fh;
+    return $out;
+}
+
+
+1;
