@@ -18,7 +18,7 @@
 typedef struct {
     ngx_array_t                stores;    /* of ngx_http_im_store_t * */
     ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
-    uint64_t                   random;    /* a worker's, see ngx_http_im_id.h */
+    uint64_t                   random;    /* a worker's state */
 } ngx_http_im_main_conf_t;
 
 

@@ -120,14 +120,21 @@ ngx_http_im_call_check_conv(ngx_http_im_call_t *call)
 
 
 ngx_int_t
-ngx_http_im_call_check_user(ngx_http_im_call_t *call, ngx_str_t *id)
+ngx_http_im_call_check_user(ngx_http_im_call_t *call, const char *field,
+    ngx_str_t *id)
 {
-    if (call->user.len == 0
-        || (call->user.len == id->len
-            && ngx_memcmp(call->user.data, id->data, id->len) == 0))
-    {
+    if (call->user.len == 0 || ngx_http_im_same(&call->user, id)) {
         return NGX_OK;
     }
 
-    return ngx_http_im_call_refuse(call, NGX_HTTP_IM_FORBIDDEN);
+    return ngx_http_im_refuse(call->pool, &call->refusal,
+                              NGX_HTTP_IM_FORBIDDEN,
+                              "%s must be the caller's own id", field);
+}
+
+
+ngx_uint_t
+ngx_http_im_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }

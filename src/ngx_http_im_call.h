@@ -70,7 +70,7 @@ struct ngx_http_im_call_s {
     ngx_http_im_pipeline_t        *pipeline;
     uint64_t                      *random;    /* the worker's */
 
-    ngx_str_t                      conv_id;   /* of the path, then of the call */
+    ngx_str_t                      conv_id;   /* of path or body */
     ngx_str_t                      from_id;   /* who acts, for logs */
     ngx_str_t                      user;      /* im_user, who the caller is */
     void                          *args;
@@ -116,7 +116,9 @@ ngx_int_t ngx_http_im_call_check_conv(ngx_http_im_call_t *call);
 
 /* where im_user is set, it must be who acts; NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_im_call_check_user(ngx_http_im_call_t *call,
-    ngx_str_t *id);
+    const char *field, ngx_str_t *id);
+
+ngx_uint_t ngx_http_im_same(const ngx_str_t *a, const ngx_str_t *b);
 
 
 #endif /* _NGX_HTTP_IM_CALL_H_INCLUDED_ */

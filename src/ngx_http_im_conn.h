@@ -49,7 +49,7 @@ typedef struct {
 
     ngx_msec_t                heard;         /* last sign of life */
     ngx_uint_t                tries;         /* failed in a row */
-    unsigned                  renew:1;       /* reconnect when all is answered */
+    unsigned                  renew:1;       /* reconnect once all is said */
 } ngx_http_im_conn_t;
 
 

@@ -119,6 +119,10 @@ ngx_http_im_discard(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
 {
     ngx_int_t  rc;
 
+    /* a client that asks whether to go on gets the refusal for an answer */
+
+    r->expect_tested = 1;
+
     rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {

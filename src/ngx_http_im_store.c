@@ -17,6 +17,8 @@ static char *ngx_http_im_store_password(ngx_conf_t *cf,
     ngx_http_im_store_t *store);
 static ngx_int_t ngx_http_im_store_address(ngx_conf_t *cf,
     ngx_http_im_store_t *store, ngx_str_t *value);
+static char *ngx_http_im_store_check_timeout(ngx_conf_t *cf, void *post,
+    void *data);
 
 
 static ngx_conf_num_bounds_t  ngx_http_im_store_database_bounds = {
@@ -29,6 +31,11 @@ static ngx_conf_num_bounds_t  ngx_http_im_store_connections_bounds = {
 
 static ngx_conf_num_bounds_t  ngx_http_im_store_pending_bounds = {
     ngx_conf_check_num_bounds, 1, 10000000
+};
+
+
+static ngx_conf_post_t  ngx_http_im_store_timeout_post = {
+    ngx_http_im_store_check_timeout
 };
 
 
@@ -83,14 +90,14 @@ static ngx_command_t  ngx_http_im_store_commands[] = {
       ngx_conf_set_msec_slot,
       0,
       offsetof(ngx_http_im_store_t, connect_timeout),
-      NULL },
+      &ngx_http_im_store_timeout_post },
 
     { ngx_string("timeout"),
       NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       0,
       offsetof(ngx_http_im_store_t, timeout),
-      NULL },
+      &ngx_http_im_store_timeout_post },
 
     { ngx_string("max_pending"),
       NGX_CONF_TAKE1,
@@ -257,6 +264,16 @@ ngx_http_im_store_address(ngx_conf_t *cf, ngx_http_im_store_t *store,
 }
 
 
+static char *
+ngx_http_im_store_check_timeout(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t  *ms = data;
+
+    return *ms ? NGX_CONF_OK
+               : "of 0 would let nothing pass; give it some milliseconds";
+}
+
+
 static ngx_http_im_store_t *
 ngx_http_im_store_create(ngx_conf_t *cf, ngx_array_t *stores,
     ngx_str_t *name)
@@ -338,14 +355,6 @@ ngx_http_im_store_complete(ngx_conf_t *cf, ngx_http_im_store_t *store)
     ngx_conf_init_value(store->max_pending, 16384);
     ngx_conf_init_msec_value(store->connect_timeout, 1000);
     ngx_conf_init_msec_value(store->timeout, 2000);
-
-    if (store->timeout == 0 || store->connect_timeout == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "a timeout of 0 in im_redis \"%V\" would let "
-                           "nothing pass; every wait needs an end",
-                           &store->name);
-        return NGX_CONF_ERROR;
-    }
 
     return NGX_CONF_OK;
 }

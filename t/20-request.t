@@ -19,6 +19,10 @@ my $t = Test::IM->new(
 CONF
     conf_im => 'error_page 400 403 404 405 409 413 /replaced;',
     conf_server => <<'CONF',
+        location /hasty/ {
+            im_pass store;
+            client_body_timeout 300ms;
+        }
         location = /replaced { return 200 "replaced\n"; }
         location /file/ {
             im_pass store;
@@ -226,6 +230,19 @@ subtest 'pipelined' => sub {
     }
     is_deeply(\@got, [ map { "pipelined $_" } 1 .. 30 ],
               'answers in the order of the requests');
+
+    my $list = '{"from_id":"ann"}';
+    $c = $t->connect;
+    $c->send(join '', map {
+        head('/im/send/msg', 'Transfer-Encoding: chunked')
+            . chunked(unpack '(a9)*', json("chunked $_"))
+        . head('/im/nosuch', 'Content-Length: 5000') . 'x' x 5000
+        . head('/im/conv/list', "Content-Length: 17") . $list } 1 .. 5);
+    for my $n (1 .. 5) {
+        is($c->read_response->body, '{}', 'chunked');
+        is($c->read_response->status, 404, 'with a body nobody reads');
+        is($c->read_response->json->[0]{last_msg}, "chunked $n", 'in order');
+    }
 };
 
 subtest 'keepalive' => sub {
@@ -258,12 +275,12 @@ subtest 'body in a file' => sub {
         is(last_msg(), 'from a file', 'stored');
         my $long = 'x' x 30000;
         is($t->post("$path/send/msg", json($long))->body, '{}', '30000 bytes');
-        is(last_msg(), $long, 'stored');
+        ok(last_msg() eq $long, 'stored');
         my $r = $t->request(head("$path/send/msg", 'Connection: close',
             'Transfer-Encoding: chunked')
             . chunked(unpack '(a999)*', json($long . 'y')));
         is($r->body, '{}', 'chunked');
-        is(last_msg(), $long . 'y', 'stored');
+        ok(last_msg() eq $long . 'y', 'stored');
         is_refused($t->post("$path/send/msg", '{'), 'bad_json', 'bad JSON');
         is_refused($t->post("$path/send/msg", '{}' . ' ' x 70000),
                    'body_too_large', 'too large');
@@ -288,6 +305,13 @@ subtest 'size of the body' => sub {
     $c->send(head('/im/unread', 'Content-Length: 500000'));
     is_refused($c->read_response, 'body_too_large',
                'refused on Content-Length, nothing of it sent');
+
+    $c = $t->connect;
+    $c->send($chunked[0] . chunked(unpack '(a4000)*', $fit x 3)
+             . head('/im/unread', 'Content-Length: 17') . '{"from_id":"ann"}');
+    is($c->read_response->status, 413, 'chunked, another request behind it');
+    my $next = eval { $c->read_response };
+    ok(!$next || $next->status == 200, 'which is answered, or cut off');
 
     my $before = $t->snapshot;
     my $big = json('x' x 70000);
@@ -332,16 +356,27 @@ subtest 'HTTP/2' => sub {
     $r = $t->h2("/im/group/$group/list");
     is($r->status, 200, 'no body is {}');
 
+    SKIP: {
+        # curl shows no answer that comes while it is still sending
+        skip 'no nghttp (package nghttp2-client)', 1
+            if system('nghttp --version >/dev/null 2>&1');
+        my $big = $t->write_file('big', '{}' . ' ' x 70000);
+        for my $how ([], ['--no-content-length']) {
+            my $out = $t->run('nghttp', '-v', @$how, '-d', $big,
+                'http://127.0.0.1:' . $t->h2_port . '/im/unread');
+            like($out, qr/:status: 413.*"code":"body_too_large"/s,
+                 "too large @$how");
+        }
+    }
+
     for my $length (0, 1) {
-        is_refused($t->h2('/im/unread', '{}' . ' ' x 70000, length => $length),
-                   'body_too_large', "too large, length $length");
         my $long = 'z' x 30000;
         is($t->h2('/spill/send/msg', json($long), length => $length)->body,
            '{}', "in a file, length $length");
-        is(last_msg(), $long, 'stored');
+        ok(last_msg() eq $long, 'stored');
     }
     is_refused($t->h2('/im/send/msg', '{'), 'bad_json', 'bad JSON');
-    is_refused($t->h2('/im/nosuch', '{}'), 'not_found', 'no such call');
+    is_refused($t->h2('/im/nosuch'), 'not_found', 'no such call');
     is($t->h2('/im/conv/list', undef, method => 'GET')->status, 405, 'GET');
 };
 
@@ -389,10 +424,22 @@ subtest 'clients that go away' => sub {
     is_deeply([ $t->worker_pids ], [ $worker ], 'the same worker');
 };
 
+subtest 'clients that stop in the middle' => sub {
+    for my $req (head('/hasty/send/msg', 'Content-Length: 100') . '{"from_id"',
+                 head('/hasty/send/msg', 'Transfer-Encoding: chunked')
+                     . "a$crlf\{\"from_id\"") {
+        my $c = $t->connect;
+        $c->send($req);
+        my $r = eval { $c->read_response };
+        ok(!$@, 'not waited for longer than client_body_timeout') or diag($@);
+        is($r->status, 408, 'nor taken as whole') if $r;
+    }
+};
+
 subtest 'error_page leaves our answers alone' => sub {
-    is_refused($t->post('/im/conv/nosuch', '{}'), 'conv_not_found', '404');
-    is_refused($t->post('/im/send/msg', '{'), 'bad_json', '400');
-    is_refused($t->get('/im/conv/list'), 'method_not_allowed', '405');
+    is_refused($t->post('/im/conv/nosuch', '{}'), 'conv_not_found', 'status 404');
+    is_refused($t->post('/im/send/msg', '{'), 'bad_json', 'status 400');
+    is_refused($t->get('/im/conv/list'), 'method_not_allowed', 'status 405');
 };
 
 subtest 'access' => sub {
@@ -434,10 +481,16 @@ subtest 'mirror' => sub {
     is($t->post('/copied/send/msg', json('copied'))->body, '{}',
        'a call that is mirrored');
     is(last_msg(), 'copied', 'stored');
+    my $long = 'x' x 30000;
+    is($t->post('/copied/send/msg', json($long))->body, '{}', 'a long one');
+    ok(last_msg() eq $long, 'stored');
 
     my $r = $t->post('/taken', json('a copy'));
     is($r->body, "site\n", 'a request of the site, mirrored to a call');
     ok($t->poll(5, sub { last_msg() eq 'a copy' }), 'stored');
+    $long = 'y' x 30000;
+    is($t->post('/taken', json($long))->body, "site\n", 'a long one');
+    ok($t->poll(5, sub { last_msg() eq $long }), 'stored');
     is($t->post('/taken', '{')->body, "site\n", 'mirrored and refused');
     is($t->post('/taken', '')->body, "site\n", 'mirrored without a body');
     is($t->get('/taken')->body, "site\n", 'mirrored GET');

@@ -270,7 +270,7 @@ from_id
 --- code
 not_member
 --- error_like
-from_id
+from_id|conv_id
 
 === not_found
 --- call

@@ -232,7 +232,7 @@ to_id
 --- code
 not_member
 --- error_like
-from_id
+from_id|conv_id
 
 === unknown conversation: send
 --- call

@@ -350,4 +350,4 @@ conv_id
 --- code
 not_member
 --- error_like
-from_id
+from_id|conv_id

@@ -204,7 +204,7 @@ msg_id
 --- code
 not_member
 --- error_like
-from_id
+from_id|conv_id
 
 === read: not a member, of a message
 --- call
@@ -222,4 +222,4 @@ not_member
 --- code
 not_member
 --- error_like
-from_id
+from_id|conv_id

@@ -10,7 +10,11 @@ use POSIX ();
 use Test::More;
 use Test::IM;
 
-my $t = Test::IM->new(workers => 2, conf_server => <<'CONF')->start;
+my $t = Test::IM->new(
+    workers => 2,
+    conf_http => 'im_redis hasty { server unix:{{sock}}; timeout 300ms; }',
+    conf_server => <<'CONF')->start;
+        location /hasty/ { im_pass hasty; }
         location /short/ { im_pass store; im_idempotency_window 1s; }
 CONF
 
@@ -119,6 +123,41 @@ is($t->post('/im/send/msg', { from_id => 'ann', to_id => 'eve', msg => 'm',
    msg_type => 0, client_msg_id => 'n1' })->code, 'idempotency_conflict',
    'and the conflict');
 is($t->unread('eve'), 1501, 'nothing stored twice');
+
+
+# --- no answer: sent again, there is one message
+
+my %lost = (from_id => 'ann', to_id => 'ida', msg => 'lost', msg_type => 0,
+            client_msg_id => 'l1');
+for my $n (1 .. 3) {
+    $t->say(ann => 'ida', 'before');
+    $t->signal_redis('STOP');
+    my $r = $t->post('/hasty/send/msg', { %lost, client_msg_id => "l$n" });
+    is($r->code, 'outcome_unknown', 'no answer of the store');
+    $t->signal_redis('CONT');
+    ok($t->poll(5, sub {
+        $r = $t->post('/hasty/send/msg', { %lost, client_msg_id => "l$n" });
+        return $r->status == 200;
+    }), 'sent again');
+    my @got = grep { $_->{msg} eq 'lost' } @{ $t->page($r->conv_id) };
+    is(scalar @got, $n, 'there is one message');
+    is($got[0]{msg_id}, $r->msg_id, 'the one told');
+}
+is($t->unread('ida'), 6, 'unread once each');
+
+
+# --- what a crash left half done is repaired by the retry: here the lists of
+# the two have lost the conversation
+
+$first = $t->say(ann => 'jan', 'half', client_msg_id => 'h1');
+$t->redis('DEL', $_) for grep { /\bjan\b|\bann\b/ }
+    @{ $t->redis('KEYS', '*') };
+is_deeply($t->list('jan'), [], 'a list that lost its conversation');
+same_ok($t->say(ann => 'jan', 'half', client_msg_id => 'h1'), $first,
+        'sent again, the same answer');
+is($t->list($_)->[0]{conv_id}, $first->conv_id, "the list of $_ has it again")
+    for qw(jan ann);
+is($t->unread('jan'), 1, 'unread once');
 
 
 # --- after the window

@@ -194,7 +194,7 @@ ngx_http_im_conv_page_check(ngx_http_im_call_t *call)
         args->from_id = call->user;
     }
 
-    return ngx_http_im_call_check_user(call, &args->from_id);
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
 }
 
 
@@ -226,16 +226,13 @@ ngx_http_im_pair_page_check(ngx_http_im_call_t *call)
         return NGX_DECLINED;
     }
 
-    if (ngx_memn2cmp(args->from_id.data, args->to_id.data,
-                     args->from_id.len, args->to_id.len)
-        == 0)
-    {
+    if (ngx_http_im_same(&args->from_id, &args->to_id)) {
         return ngx_http_im_refuse(call->pool, &call->refusal,
                                   NGX_HTTP_IM_BAD_REQUEST,
                                   "to_id must be another user than from_id");
     }
 
-    return ngx_http_im_call_check_user(call, &args->from_id);
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
 }
 
 
@@ -419,11 +416,7 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
     }
 
     for (i = 0; i < 2; i++) {
-        if (head.users[i].len == page->viewer.len
-            && ngx_memcmp(head.users[i].data, page->viewer.data,
-                          page->viewer.len)
-               == 0)
-        {
+        if (ngx_http_im_same(&head.users[i], &page->viewer)) {
             *position = head.read[i];
             return NGX_OK;
         }
@@ -617,7 +610,7 @@ ngx_http_im_conv_read_check(ngx_http_im_call_t *call)
         return NGX_DECLINED;
     }
 
-    return ngx_http_im_call_check_user(call, &args->from_id);
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
 }
 
 

@@ -169,7 +169,9 @@ ngx_http_im_group_create_check(ngx_http_im_call_t *call)
                                   "24 lower-case hex digits");
     }
 
-    if (ngx_http_im_call_check_user(call, &args->owner_id) != NGX_OK) {
+    if (ngx_http_im_call_check_user(call, "owner_id", &args->owner_id)
+        != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
@@ -189,10 +191,7 @@ ngx_http_im_group_create_check(ngx_http_im_call_t *call)
     id = args->member.elts;
 
     for (i = 0; i < args->member.nelts; i++) {
-        if (ngx_memn2cmp(id[i].data, args->owner_id.data, id[i].len,
-                         args->owner_id.len)
-            != 0)
-        {
+        if (!ngx_http_im_same(&id[i], &args->owner_id)) {
             group->ids[group->n++] = id[i];
         }
     }
@@ -363,10 +362,10 @@ ngx_http_im_group_create_make(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    argv[2].len = ngx_sprintf(argv[2].data,
-                        "\"name\":\"%V\",\"img\":\"%V\",\"description\":\"%V\"",
-                        &args->name.escaped, &args->img.escaped,
-                        &args->description.escaped)
+    argv[2].len = ngx_sprintf(argv[2].data, "\"name\":\"%V\",\"img\":\"%V\","
+                                            "\"description\":\"%V\"",
+                              &args->name.escaped, &args->img.escaped,
+                              &args->description.escaped)
                   - argv[2].data;
 
     group->cmd = ngx_http_im_call_script(call, NGX_HTTP_IM_WRITE,
@@ -511,13 +510,15 @@ ngx_http_im_group_settled(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_group_is_pair(ngx_http_im_call_t *call)
 {
-    ngx_str_t  argv[2];
+    ngx_str_t  argv[4];
 
-    ngx_str_set(&argv[0], "EXISTS");
+    ngx_str_set(&argv[0], "GETRANGE");
+    ngx_str_set(&argv[2], "0");
+    ngx_str_set(&argv[3], NGX_HTTP_IM_HEAD_PREFIX);
 
     call->state = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                        NGX_HTTP_IM_CONV_HEAD, &call->conv_id,
-                                       argv, 2);
+                                       argv, 4);
 
     call->next = ngx_http_im_group_is_pair_done;
 
@@ -528,17 +529,32 @@ ngx_http_im_group_is_pair(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_group_is_pair_done(ngx_http_im_call_t *call)
 {
-    int64_t             n;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_str_t            text;
+    ngx_http_im_cmd_t   *cmd;
+    ngx_http_im_head_t   head;
 
     cmd = call->state;
 
-    if (ngx_http_im_reply_int(&cmd->reply, &n) != NGX_OK) {
+    if (ngx_http_im_reply_string(&cmd->reply, &text) != NGX_OK) {
         return ngx_http_im_call_corrupt(call);
     }
 
-    return ngx_http_im_call_refuse(call, n ? NGX_HTTP_IM_NOT_GROUP
-                                           : NGX_HTTP_IM_CONV_NOT_FOUND);
+    if (text.len == 0) {
+        return ngx_http_im_call_refuse(call, NGX_HTTP_IM_CONV_NOT_FOUND);
+    }
+
+    if (ngx_http_im_head_parse(&head, &text) != NGX_OK || head.group) {
+        return ngx_http_im_call_corrupt(call);
+    }
+
+    if (call->user.len
+        && !ngx_http_im_same(&head.users[0], &call->user)
+        && !ngx_http_im_same(&head.users[1], &call->user))
+    {
+        return ngx_http_im_call_refuse(call, NGX_HTTP_IM_NOT_MEMBER);
+    }
+
+    return ngx_http_im_call_refuse(call, NGX_HTTP_IM_NOT_GROUP);
 }
 
 

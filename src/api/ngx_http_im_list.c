@@ -107,7 +107,7 @@ ngx_http_im_list_check(ngx_http_im_call_t *call)
     args = call->args;
     call->from_id = args->from_id;
 
-    return ngx_http_im_call_check_user(call, &args->from_id);
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
 }
 
 
@@ -478,9 +478,7 @@ ngx_http_im_list_position(ngx_http_im_call_t *call,
             return ngx_http_im_call_corrupt(call);
         }
 
-        me = (ngx_memn2cmp(row->head.users[0].data, args->from_id.data,
-                           row->head.users[0].len, args->from_id.len)
-              != 0);
+        me = !ngx_http_im_same(&row->head.users[0], &args->from_id);
 
         *position = row->head.read[me];
 

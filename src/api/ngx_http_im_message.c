@@ -103,7 +103,7 @@ ngx_http_im_send_check(ngx_http_im_call_t *call)
                                   call->options->max_message_size);
     }
 
-    return ngx_http_im_call_check_user(call, &args->from_id);
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
 }
 
 
@@ -120,10 +120,7 @@ ngx_http_im_send_check_to(ngx_http_im_call_t *call,
                                   "A-Z a-z 0-9 _ - . : @");
     }
 
-    if (ngx_memn2cmp(args->from_id.data, args->to_id.data,
-                     args->from_id.len, args->to_id.len)
-        == 0)
-    {
+    if (ngx_http_im_same(&args->from_id, &args->to_id)) {
         return ngx_http_im_refuse(call->pool, &call->refusal,
                                   NGX_HTTP_IM_BAD_REQUEST,
                                   "to_id must be another user than from_id");

@@ -99,7 +99,7 @@ ngx_http_im_user_set_check(ngx_http_im_call_t *call)
     user = args->users.elts;
 
     for (i = 0; i < args->users.nelts; i++) {
-        rc = ngx_http_im_call_check_user(call, &user[i].id);
+        rc = ngx_http_im_call_check_user(call, "id", &user[i].id);
         if (rc != NGX_OK) {
             return rc;
         }

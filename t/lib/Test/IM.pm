@@ -102,8 +102,8 @@ sub start {
     $self->{nginx} = $self->spawn('nginx.out', @cmd);
 
     $self->poll(10, sub {
-        $self->running($self->{nginx}) or croak "nginx did not start: "
-            . slurp("$self->{dir}/nginx.out") . $self->error_log;
+        $self->running($self->{nginx}) or croak 'nginx did not start, status '
+            . "$self->{status}{$self->{nginx}}: " . slurp("$self->{dir}/nginx.out") . $self->error_log;
         my $s = $self->tcp($self->{port}) or return;
         return $self->worker_pids == $self->{workers};
     }) or croak "nginx did not listen: " . $self->error_log;
@@ -150,7 +150,7 @@ error_log {{dir}}/error.log $level;
 events { worker_connections @{[ $o{worker_connections} || 512 ]}; }
 http {
     $temp
-    log_format im escape=none '$format';
+    log_format im '$format';
     access_log {{dir}}/access.log im;
     keepalive_requests 100000;
     $store
@@ -255,10 +255,9 @@ sub h2 {
     my @send = !defined $data         ? ('-X', $opt{method} || 'POST')
              : ($opt{length} // 1)    ? ('--data-binary', "\@$file")
              :                          ('-X', 'POST', '-T', '-');
-    local *STDIN;
-    open STDIN, '<', $file or croak $!;
-    my $out = $self->run('curl', '-sS', '-i', '--http2-prior-knowledge',
-        '-m', 10 * $SCALE, @send, (map { ('-H', $_) } @{ $opt{headers} || [] }),
+    my $out = $self->run('sh', '-c', 'exec "$@" <' . $file, 'sh', 'curl',
+        '-sS', '-i', '--http2-prior-knowledge', '-m', 10 * $SCALE, @send,
+        (map { ('-H', $_) } @{ $opt{headers} || [] }),
         "http://127.0.0.1:$self->{h2_port}$path");
     return Test::IM::Conn::parse_text($out);
 }
@@ -428,10 +427,18 @@ sub poll { my ($self, $s, $cb) = @_; return wait_for($s * $SCALE, $cb) }
 sub tcp { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_[1]) }
 
 
+# below the ports that the kernel gives to clients, so that none takes it in
+# between, and another one for every process
+
+my $port = $$ * 31;
+
 sub free_port {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
-        or croak "socket: $!";
-    return $s->sockport;
+    for (1 .. 1000) {
+        my $try = 10000 + $port++ % 20000;
+        return $try if IO::Socket::INET->new(Listen => 1, ReuseAddr => 1,
+            LocalAddr => '127.0.0.1', LocalPort => $try);
+    }
+    croak "no free port: $!";
 }
 
 

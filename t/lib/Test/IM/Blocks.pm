@@ -29,7 +29,7 @@ package Test::IM::Blocks;
 #     keep            NAME HEADER: the answer's header is {{NAME}} from here on
 #
 # In all sections {{NAME}} stands for a kept value, {{a 65}} for 65 times a,
-# {{hex ff fe}} for these bytes, {{time}} for what is now, in seconds.
+# {{hex ff fe}} for these bytes.
 
 use strict;
 use warnings;
@@ -89,8 +89,7 @@ sub run_blocks {
 sub fill {
     my ($v, $kept) = @_;
     $v =~ s/\{\{hex ([0-9a-f ]+)\}\}/join '', map { chr hex } split ' ', $1/ge;
-    $v =~ s/\{\{(\S+) (\d+)\}\}/$1 x $2/ge;
-    $v =~ s/\{\{time\}\}/time/ge;
+    $v =~ s/\{\{([^\s{}]+) (\d+)\}\}/$1 x $2/ge;
     $v =~ s/\{\{(\w+)\}\}/$kept->{$1} \/\/ die "nothing kept as $1\n"/ge;
     return $v;
 }

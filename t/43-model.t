@@ -1,0 +1,248 @@
+# Random sequences of calls against a model: unread, lists, last messages,
+# pages.  IM_SEED repeats a run, IM_STEPS sets its length.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use List::Util qw(max);
+use Test::More;
+use Test::IM;
+
+my $seed  = $ENV{IM_SEED}  || time ^ $$;
+my $steps = $ENV{IM_STEPS} || 2500;
+srand $seed;
+note("IM_SEED=$seed");
+
+my $t = Test::IM->new(workers => 2)->start;
+
+my @users = ('u1', 'x' x 64, 'y' x 64, 'CKD_P_903000000000001', 'a:b@c.d-e',
+             '0');
+my %conv;       # id => { type, users, msgs, join, read, time }
+my (@log, @failed);
+
+sub pick { $_[rand @_] }
+
+sub text { return pick('m', "\x{6587}", '"\\', "\r\n", 'l' x 300, ' ') . $_[0] }
+
+
+# --- the model
+
+sub last_seq { scalar @{ $_[0]{msgs} } }
+
+sub unread {
+    my ($c, $user) = @_;
+    return max 0, last_seq($c) - max($c->{join}{$user}, $c->{read}{$user} // 0,
+                                     $c->{own}{$user} // 0);
+}
+
+sub mine { my $u = shift; grep { exists $_->{join}{$u} } values %conv }
+
+sub reads {
+    my ($c, $user, $seq) = @_;
+    $c->{read}{$user} = max $c->{read}{$user} // 0, $seq;
+}
+
+sub stored {
+    my ($c, $from, $text, $type, $r) = @_;
+    push @{ $c->{msgs} }, { from => $from, msg => $text, type => $type,
+                            id => $r->msg_id, time => $r->msg_time };
+    $c->{own}{$from} = last_seq($c);
+    $c->{time} = $r->msg_time;
+}
+
+
+# --- comparing
+
+sub same {
+    my ($got, $want, $what) = @_;
+    return if $got eq $want;
+    push @failed, "$what: got '$got', expected '$want'";
+}
+
+sub check_list {
+    my $user = shift;
+    my $list = $t->list($user);
+    my %want = map { $_->{id} => $_ } mine($user);
+    same(scalar @$list, scalar keys %want, "conversations of $user");
+    my $previous;
+    for my $e (@$list) {
+        my $c = $want{$e->{conv_id}};
+        if (!$c) { push @failed, "$user is not in $e->{conv_id}"; next }
+        my $m = $c->{msgs}[-1];
+        my $what = "list of $user, $e->{conv_id}";
+        $c->{time} //= $e->{last_time};     # a new group's creation
+        same($e->{unread_count}, unread($c, $user), "$what: unread_count");
+        same($e->{conv_type}, $c->{type}, "$what: conv_type");
+        same("@{ $e->{conv_users} }", "@{ $c->{users} }", "$what: conv_users");
+        same($e->{last_msg}, $m ? $m->{msg} : '', "$what: last_msg");
+        same($e->{last_msg_type}, $m ? $m->{type} : 0, "$what: last_msg_type");
+        same($e->{last_time}, $c->{time}, "$what: last_time");
+        push @failed, "$what: not in order"
+            if defined $previous && $previous < $e->{last_time};
+        $previous = $e->{last_time};
+    }
+}
+
+sub check_page {
+    my ($c, $page, $no, $size) = @_;
+    my @want = grep { defined } (reverse @{ $c->{msgs} })
+               [ ($no - 1) * $size .. $no * $size - 1 ];
+    same(join(' ', map { "$_->{msg_id},$_->{from_id},$_->{msg},$_->{from_time}"
+             } @$page),
+         join(' ', map { "$_->{id},$_->{from},$_->{msg},$_->{time}" } @want),
+         "page $no of $size of $c->{id}");
+}
+
+
+# --- the steps
+
+my $n = 0;
+
+sub pair_of {
+    my ($x, $y) = @_;
+    my ($c) = grep { $_->{type} == 0 && exists $_->{join}{$x}
+                     && exists $_->{join}{$y} } values %conv;
+    return $c;
+}
+
+my %step = (
+    send_to => sub {
+        my ($from, $to) = (pick(@users), pick(@users));
+        return if $from eq $to;
+        my ($text, $type) = (text(++$n), int rand 5);
+        my $c = pair_of($from, $to);
+        my @key = rand() < 0.3 ? (client_msg_id => "c$n") : ();
+        my @send = ($from, $to, $text, msg_type => $type, @key);
+        my $r = $t->say(@send);
+        if (!$c) {
+            $c = $conv{$r->conv_id} = { id => $r->conv_id, type => 0,
+                users => [ $from, $to ], msgs => [],
+                join => { $from => 0, $to => 0 } };
+        }
+        same($r->conv_id, $c->{id}, "conversation of $from and $to");
+        stored($c, $from, $text, $type, $r);
+        same($t->say(@send)->msg_id, $r->msg_id, 'sent again') if @key;
+        return "$from to $to: $text";
+    },
+    send_in => sub {
+        my $c = pick(values %conv) or return;
+        my $from = pick(@{ $c->{users} });
+        my $text = text(++$n);
+        my $r = $t->say_in($from => $c->{id}, $text);
+        stored($c, $from, $text, 0, $r);
+        return "$from in $c->{id}: $text";
+    },
+    stranger => sub {
+        my $c = pick(values %conv) or return;
+        my ($user) = grep { !exists $c->{join}{$_} } @users or return;
+        my $path = pick('send/msg', "conv/$c->{id}", "conv/$c->{id}/read");
+        my $r = $t->post("/im/$path", { from_id => $user, conv_id => $c->{id},
+                                        msg => 'x', msg_type => 0 });
+        same($r->code, 'not_member', "$path by $user");
+        return "$user to $path";
+    },
+    read => sub {
+        my $c = pick(values %conv) or return;
+        my $user = pick(@{ $c->{users} });
+        my $seq = rand() < 0.5 ? 0 : 1 + int rand last_seq($c);
+        $seq = 0 if $seq > last_seq($c);
+        $t->mark($user => $c->{id}, $seq ? $c->{msgs}[$seq - 1]{id} : ());
+        reads($c, $user, $seq || last_seq($c));
+        return "$user reads $c->{id} to " . ($seq || 'the end');
+    },
+    page => sub {
+        my $c = pick(values %conv) or return;
+        my $user = pick(undef, @{ $c->{users} });
+        my ($no, $size) = (pick(1, 1, 1, 2, 3), pick(1, 2, 5, 10, 50));
+        my $page = $t->page($c->{id}, page_no => $no, page_size => $size,
+                            defined $user ? (from_id => $user) : ());
+        check_page($c, $page, $no, $size);
+        reads($c, $user, last_seq($c)) if defined $user && $no == 1;
+        return ($user // 'a backend') . " pages $c->{id} $no/$size";
+    },
+    from_to => sub {
+        my ($from, $to) = (pick(@users), pick(@users));
+        return if $from eq $to;
+        my ($no, $size) = (pick(1, 1, 2), pick(1, 5, 20));
+        my $page = $t->pair($from, $to, page_no => $no, page_size => $size);
+        my $c = pair_of($from, $to);
+        check_page($c || { id => 'none', msgs => [] }, $page, $no, $size);
+        reads($c, $from, last_seq($c)) if $c && $no == 1;
+        return "$from pages $to $no/$size";
+    },
+    create => sub {
+        return if keys(%conv) > 20;
+        my ($owner, @more) = map { pick(@users) } 1 .. 1 + rand 4;
+        my %seen;
+        my @all = grep { !$seen{$_}++ } $owner, @more;
+        my $made = keys %conv;
+        my $id = $t->group($owner, \@more, rand() < 0.5 ? ()
+            : (conv_id => pick("g$made", "$made" . 'z' x (64 - length $made))));
+        $conv{$id} = { id => $id, type => 1, users => \@all, msgs => [],
+                       join => { map { $_ => 0 } @all } };
+        return "$id by $owner: @more";
+    },
+    join => sub {
+        my $c = pick(grep { $_->{type} } values %conv) or return;
+        my @new = map { pick(@users) } 1 .. 1 + rand 2;
+        $t->add($c->{id}, @new);
+        for (@new) {
+            next if exists $c->{join}{$_};
+            push @{ $c->{users} }, $_;
+            $c->{join}{$_} = last_seq($c);
+        }
+        return "@new into $c->{id}";
+    },
+    total => sub {
+        my $user = pick(@users);
+        my $sum = 0;
+        $sum += unread($_, $user) for mine($user);
+        same($t->unread($user), $sum, "total of $user");
+        return $user;
+    },
+    list => sub { my $user = pick(@users); check_list($user); return $user },
+);
+
+# how often each is done
+my @deck = map { my ($name, $times) = @$_; ($name) x $times } (
+    [ send_to => 6 ], [ send_in => 8 ], [ read => 4 ], [ page => 4 ],
+    [ from_to => 3 ], [ join => 2 ], [ create => 1 ], [ stranger => 1 ],
+    [ total => 5 ], [ list => 4 ],
+);
+
+my $done = 0;
+STEP: for my $i (1 .. $steps) {
+    my $name = pick(@deck);
+    my $what = eval { $step{$name}->() };
+    push @failed, "$name: $@" if $@;
+    push @log, "$i $name " . ($what // '(nothing)');
+    last STEP if @failed;
+    $done++;
+}
+
+is($done, $steps, "$steps steps agree with the model")
+    or diag(join "\n", "IM_SEED=$seed", @failed,
+            'the last steps:', @log[max(0, $#log - 20) .. $#log]);
+
+if (!@failed) {
+    check_list($_) for @users;
+    for my $user (@users) {
+        my $sum = 0;
+        $sum += unread($_, $user) for mine($user);
+        same($t->unread($user), $sum, "total of $user");
+    }
+    for my $c (values %conv) {
+        next if !$c->{type};
+        same(join(' ', map { $_->{id} } @{ $t->members($c->{id}) }),
+             "@{ $c->{users} }", "members of $c->{id}");
+    }
+    is_deeply(\@failed, [], 'and so does the end')
+        or diag("IM_SEED=$seed");
+    ok($n > $steps / 4, "$n messages, " . keys(%conv) . ' conversations');
+}
+
+$t->done;
+done_testing;
