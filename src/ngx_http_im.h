@@ -19,6 +19,8 @@ typedef struct {
     ngx_array_t                stores;    /* of ngx_http_im_store_t * */
     ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
     uint64_t                   random;    /* a worker's state */
+    ngx_shm_zone_t            *cache;     /* of profiles, NULL: off */
+    unsigned                   cache_off:1;
 } ngx_http_im_main_conf_t;
 
 
@@ -37,6 +39,7 @@ typedef struct {
     ngx_http_im_options_t      options;
     ngx_http_complex_value_t  *user;
     ngx_http_im_pass_t        *pass;
+    uint32_t                   scope;     /* of key_prefix in the cache */
 } ngx_http_im_loc_conf_t;
 
 

@@ -6,6 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_im_cache.h"
 #include "ngx_http_im_error.h"
 #include "ngx_http_im_field.h"
 #include "ngx_http_im_id.h"
@@ -69,6 +70,8 @@ struct ngx_http_im_call_s {
     ngx_pool_t                    *pool;
     ngx_http_im_pipeline_t        *pipeline;
     uint64_t                      *random;    /* the worker's */
+    ngx_http_im_cache_t           *cache;     /* or NULL */
+    uint32_t                       scope;     /* of what is in the cache */
 
     ngx_str_t                      conv_id;   /* of path or body */
     ngx_str_t                      from_id;   /* who acts, for logs */

@@ -11,6 +11,8 @@
 static char *ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_im_profile_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data);
 static char *ngx_http_im_check_positive(ngx_conf_t *cf, void *post,
     void *data);
@@ -58,6 +60,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
     { ngx_string("im_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_im_redis_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_profile_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_profile_cache,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -258,6 +267,51 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_http_im_profile_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_im_main_conf_t  *imcf = conf;
+
+    u_char     *colon, *last;
+    ssize_t     size;
+    ngx_str_t  *value, name, text;
+
+    if (imcf->cache || imcf->cache_off) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    last = value[1].data + value[1].len;
+
+    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+        imcf->cache_off = 1;
+        return NGX_CONF_OK;
+    }
+
+    colon = ngx_strlchr(value[1].data, last, ':');
+
+    if (ngx_strncmp(value[1].data, "zone=", 5) != 0 || colon == NULL) {
+        return "takes \"zone=NAME:SIZE\" or \"off\"";
+    }
+
+    name.data = value[1].data + 5;
+    name.len = colon - name.data;
+    text.data = colon + 1;
+    text.len = last - text.data;
+
+    size = ngx_parse_size(&text);
+
+    if (name.len == 0 || size < (ssize_t) (8 * ngx_pagesize)) {
+        return "needs a name and a size of at least 32k";
+    }
+
+    imcf->cache = ngx_http_im_cache_zone(cf, &name, size,
+                                         &ngx_http_im_module);
+
+    return imcf->cache ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
 ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data)
 {
     u_char     *p, *last;
@@ -339,11 +393,20 @@ ngx_http_im_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_im_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_str_t                  name = ngx_string("im_profiles");
     ngx_uint_t                 i;
     ngx_http_im_pass_t       **pass;
     ngx_http_im_main_conf_t   *imcf;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+    if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
+        imcf->cache = ngx_http_im_cache_zone(cf, &name, 8 * 1024 * 1024,
+                                             &ngx_http_im_module);
+        if (imcf->cache == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
     pass = imcf->passes.elts;
 
@@ -460,6 +523,8 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            conf->max_message_size, conf->max_body_size);
         return NGX_CONF_ERROR;
     }
+
+    lcf->scope = ngx_murmur_hash2(conf->key_prefix.data, conf->key_prefix.len);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -294,6 +294,8 @@ ngx_http_im_store_create(ngx_conf_t *cf, ngx_array_t *stores,
 
     *new = store;
 
+    store->number = stores->nelts;
+
     store->name = *name;
     store->database = NGX_CONF_UNSET;
     store->connections = NGX_CONF_UNSET;

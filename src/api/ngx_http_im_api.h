@@ -24,33 +24,51 @@ extern const ngx_http_im_op_t  ngx_http_im_op_user_get;
 
 /*
  * Names and pictures of the users of one answer.  Each user is asked for
- * once, whatever the number of places it stands in.
+ * once, whatever the number of places it stands in.  A step names whom it
+ * wants, asks for all of them, and reads them when the next step has come.
  */
+
+#define NGX_HTTP_IM_PROFILE_BUCKETS   64
 
 typedef struct ngx_http_im_profile_s  ngx_http_im_profile_t;
 
 struct ngx_http_im_profile_s {
-    ngx_str_node_t           node;      /* node.str is the id */
-    ngx_str_t                name;      /* escaped, "" when unknown */
-    ngx_str_t                img;
-    ngx_http_im_cmd_t       *cmd;       /* what fetches it */
+    ngx_http_im_profile_t   *next;         /* in its bucket */
+    ngx_http_im_profile_t   *asked_next;
+    ngx_str_t                id;
+    ngx_str_t                text[2];      /* name and picture, escaped, */
+    ngx_http_im_cmd_t       *cmd;          /*   "" when unknown */
+    ngx_msec_t               asked;
+    unsigned                 known:1;
 };
 
 typedef struct {
-    ngx_rbtree_t             tree;
-    ngx_rbtree_node_t        sentinel;
-    ngx_uint_t               pending;   /* asked for in the present round */
+    ngx_http_im_profile_t   *buckets[NGX_HTTP_IM_PROFILE_BUCKETS];
+    ngx_http_im_profile_t   *wanted;       /* not yet asked for */
 } ngx_http_im_profiles_t;
 
 
 void ngx_http_im_profiles_init(ngx_http_im_profiles_t *profiles);
 
-/* adds a command where the profile is not known; NULL: out of memory */
+/* NULL: out of memory */
 ngx_http_im_profile_t *ngx_http_im_profile_want(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles, ngx_str_t *id);
 
-/* what came back; NGX_ERROR: it makes no sense */
-ngx_int_t ngx_http_im_profile_read(ngx_http_im_profile_t *profile);
+/* may add commands; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
+    ngx_http_im_profiles_t *profiles);
+
+/* NGX_ERROR: what came back makes no sense */
+ngx_int_t ngx_http_im_profile_read(ngx_http_im_call_t *call,
+    ngx_http_im_profile_t *profile);
+
+void ngx_http_im_profile_changed(ngx_http_im_call_t *call, ngx_str_t *id);
+
+/* who probably wrote last in a group, "" if there is no idea */
+ngx_int_t ngx_http_im_sender_hint(ngx_http_im_call_t *call,
+    ngx_str_t *conv_id, ngx_str_t *user);
+void ngx_http_im_sender_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *user);
 
 
 #endif /* _NGX_HTTP_IM_API_H_INCLUDED_ */

@@ -261,7 +261,8 @@ ngx_http_im_pair_page(ngx_http_im_call_t *call)
 
     if (ngx_http_im_profile_want(call, &page->profiles, &args->from_id) == NULL
         || ngx_http_im_profile_want(call, &page->profiles, &args->to_id)
-           == NULL)
+           == NULL
+        || ngx_http_im_profiles_ask(call, &page->profiles) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -471,7 +472,7 @@ ngx_http_im_page_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
         page->nrows++;
     }
 
-    return NGX_OK;
+    return ngx_http_im_profiles_ask(call, &page->profiles);
 }
 
 
@@ -496,12 +497,12 @@ ngx_http_im_page_answer(ngx_http_im_call_t *call)
     for (i = 0; i < page->nrows; i++) {
         row = &page->rows[i];
 
-        if (ngx_http_im_profile_read(row->sender) != NGX_OK) {
+        if (ngx_http_im_profile_read(call, row->sender) != NGX_OK) {
             return ngx_http_im_call_corrupt(call);
         }
 
-        page->size += 256 + call->conv_id.len + row->sender->name.len
-                      + row->sender->img.len;
+        page->size += 256 + call->conv_id.len + row->sender->text[0].len
+                      + row->sender->text[1].len;
     }
 
     call->json.size = page->size + 2;
@@ -550,9 +551,9 @@ ngx_http_im_page_write(ngx_http_im_call_t *call, ngx_http_im_page_row_t *row)
     ngx_http_im_json_lit(w, "\",\"type\":\"");
     ngx_http_im_json_str(w, &type);
     ngx_http_im_json_lit(w, "\",\"img\":\"");
-    ngx_http_im_json_str(w, &row->sender->img);
+    ngx_http_im_json_str(w, &row->sender->text[1]);
     ngx_http_im_json_lit(w, "\",\"name\":\"");
-    ngx_http_im_json_str(w, &row->sender->name);
+    ngx_http_im_json_str(w, &row->sender->text[0]);
     ngx_http_im_json_lit(w, "\"}");
 
     if (call->options->reply_full) {

@@ -657,7 +657,11 @@ ngx_http_im_group_list_users(ngx_http_im_call_t *call)
         return ngx_http_im_call_corrupt(call);
     }
 
-    if (members->profiles.pending == 0) {
+    if (ngx_http_im_profiles_ask(call, &members->profiles) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (call->pipeline->n == 0) {
         return ngx_http_im_group_list_answer(call);
     }
 
@@ -682,12 +686,12 @@ ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
 
     for (size = 2, i = 0; i < members->n; i++) {
 
-        if (ngx_http_im_profile_read(profile[i]) != NGX_OK) {
+        if (ngx_http_im_profile_read(call, profile[i]) != NGX_OK) {
             return ngx_http_im_call_corrupt(call);
         }
 
         size += sizeof("{\"id\":\"\",\"name\":\"\",\"alias\":\"\"},") - 1
-                + profile[i]->node.str.len + profile[i]->name.len;
+                + profile[i]->id.len + profile[i]->text[0].len;
     }
 
     w->size = size;
@@ -701,9 +705,9 @@ ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
         }
 
         ngx_http_im_json_lit(w, "{\"id\":\"");
-        ngx_http_im_json_str(w, &profile[i]->node.str);
+        ngx_http_im_json_str(w, &profile[i]->id);
         ngx_http_im_json_lit(w, "\",\"name\":\"");
-        ngx_http_im_json_str(w, &profile[i]->name);
+        ngx_http_im_json_str(w, &profile[i]->text[0]);
         ngx_http_im_json_lit(w, "\",\"alias\":\"\"}");
     }
 

@@ -20,6 +20,7 @@ typedef struct {
     ngx_uint_t                n;          /* ... as its n-th element */
     ngx_http_im_cmd_t        *member;     /* of a group: the position */
     ngx_http_im_cmd_t        *settings;   /* of a group */
+    ngx_str_t                 hint;       /* who may have written last in it */
 
     ngx_http_im_head_t        head;
     int64_t                   unread;
@@ -197,6 +198,10 @@ ngx_http_im_list_convs(ngx_http_im_call_t *call)
         rc = ngx_http_im_list_groups(call, list);
     }
 
+    if (rc == NGX_OK) {
+        rc = ngx_http_im_profiles_ask(call, &list->profiles);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
@@ -325,6 +330,14 @@ ngx_http_im_list_groups(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
             continue;
         }
 
+        if (ngx_http_im_sender_hint(call, &row->conv_id, &row->hint) != NGX_OK
+            || (row->hint.len
+                && ngx_http_im_profile_want(call, &list->profiles, &row->hint)
+                   == NULL))
+        {
+            return NGX_ERROR;
+        }
+
         ngx_str_set(&argv[0], "GET");
 
         row->cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
@@ -403,6 +416,15 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
         if (row->sender == NULL) {
             return NGX_ERROR;
         }
+
+        if (row->head.group && !ngx_http_im_same(&row->hint, &row->head.from))
+        {
+            ngx_http_im_sender_note(call, &row->conv_id, &row->head.from);
+        }
+    }
+
+    if (ngx_http_im_profiles_ask(call, &list->profiles) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (call->pipeline->n == 0) {
@@ -537,11 +559,11 @@ ngx_http_im_list_answer(ngx_http_im_call_t *call)
 
         if (row->sender) {
 
-            if (ngx_http_im_profile_read(row->sender) != NGX_OK) {
+            if (ngx_http_im_profile_read(call, row->sender) != NGX_OK) {
                 return ngx_http_im_call_corrupt(call);
             }
 
-            size += row->sender->name.len;
+            size += row->sender->text[0].len;
         }
     }
 
@@ -593,7 +615,7 @@ ngx_http_im_list_write(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
     ngx_http_im_json_lit(w, ",\"last_user_name\":\"");
 
     if (row->sender) {
-        ngx_http_im_json_str(w, &row->sender->name);
+        ngx_http_im_json_str(w, &row->sender->text[0]);
     }
 
     ngx_http_im_json_lit(w, "\",\"last_time\":");

@@ -235,6 +235,7 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
 
     if (p == last) {
         /* a group: its members find it by its head */
+        ngx_http_im_sender_note(call, &call->conv_id, &args->from_id);
         ngx_http_im_send_answer(call);
         return NGX_OK;
     }

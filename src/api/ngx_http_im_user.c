@@ -158,6 +158,17 @@ ngx_http_im_user_set(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_user_set_done(ngx_http_im_call_t *call)
 {
+    ngx_uint_t                    i;
+    ngx_http_im_user_t           *user;
+    ngx_http_im_user_set_args_t  *args;
+
+    args = call->args;
+    user = args->users.elts;
+
+    for (i = 0; i < args->users.nelts; i++) {
+        ngx_http_im_profile_changed(call, &user[i].id);
+    }
+
     return ngx_http_im_call_settled(call, call->state);
 }
 
@@ -191,7 +202,11 @@ ngx_http_im_user_get(ngx_http_im_call_t *call)
         }
     }
 
-    if (profiles.pending == 0) {
+    if (ngx_http_im_profiles_ask(call, &profiles) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (call->pipeline->n == 0) {
         return ngx_http_im_user_get_answer(call);
     }
 
@@ -217,7 +232,7 @@ ngx_http_im_user_get_answer(ngx_http_im_call_t *call)
 
     for (i = 0; i < args->ids.nelts; i++) {
 
-        if (ngx_http_im_profile_read(profile[i]) != NGX_OK) {
+        if (ngx_http_im_profile_read(call, profile[i]) != NGX_OK) {
             return ngx_http_im_call_corrupt(call);
         }
 
@@ -226,11 +241,11 @@ ngx_http_im_user_get_answer(ngx_http_im_call_t *call)
         }
 
         ngx_http_im_json_lit(w, "{\"id\":\"");
-        ngx_http_im_json_str(w, &profile[i]->node.str);
+        ngx_http_im_json_str(w, &profile[i]->id);
         ngx_http_im_json_lit(w, "\",\"name\":\"");
-        ngx_http_im_json_str(w, &profile[i]->name);
+        ngx_http_im_json_str(w, &profile[i]->text[0]);
         ngx_http_im_json_lit(w, "\",\"img\":\"");
-        ngx_http_im_json_str(w, &profile[i]->img);
+        ngx_http_im_json_str(w, &profile[i]->text[1]);
         ngx_http_im_json_lit(w, "\"}");
     }
 

@@ -1,0 +1,353 @@
+
+#include "ngx_http_im_cache.h"
+
+
+/* before anything that may still be under way, whatever the clock says */
+#define ngx_http_im_cache_long_ago()  (ngx_current_msec - NGX_MAX_INT32_VALUE)
+
+#define NGX_HTTP_IM_CACHE_TTL      900
+#define NGX_HTTP_IM_CACHE_VALUES   2048    /* longer ones are not kept */
+#define NGX_HTTP_IM_CACHE_EVICT    8       /* at most so many for one */
+
+
+typedef struct ngx_http_im_cache_entry_s  ngx_http_im_cache_entry_t;
+
+struct ngx_http_im_cache_entry_s {
+    ngx_http_im_cache_entry_t   *next;     /* in its bucket */
+    ngx_queue_t                  queue;    /* the youngest first */
+    ngx_msec_t                   asked;
+    ngx_msec_t                   changed;  /* refuses what is older */
+    uint32_t                     hash;
+    uint32_t                     scope;
+    uint16_t                     len[2];   /* of the values */
+    uint16_t                     room;     /* for them */
+    u_char                       kind;
+    u_char                       id_len;
+    unsigned                     valid:1;
+    u_char                       data[1];  /* id, values */
+};
+
+struct ngx_http_im_cache_sh_s {
+    ngx_queue_t                  queue;
+    ngx_uint_t                   mask;
+    ngx_http_im_cache_entry_t   *buckets[1];
+};
+
+
+static ngx_int_t ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data);
+static uint32_t ngx_http_im_cache_hash(ngx_http_im_cache_key_t *key);
+static ngx_http_im_cache_entry_t *ngx_http_im_cache_find(
+    ngx_http_im_cache_t *cache, ngx_http_im_cache_key_t *key, uint32_t hash);
+static ngx_http_im_cache_entry_t *ngx_http_im_cache_make(
+    ngx_http_im_cache_t *cache, ngx_http_im_cache_key_t *key, uint32_t hash,
+    size_t room);
+static void ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_entry_t *entry);
+
+
+ngx_shm_zone_t *
+ngx_http_im_cache_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+    void *tag)
+{
+    ngx_shm_zone_t       *zone;
+    ngx_http_im_cache_t  *cache;
+
+    cache = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_cache_t));
+    if (cache == NULL) {
+        return NULL;
+    }
+
+    zone = ngx_shared_memory_add(cf, name, size, tag);
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    zone->init = ngx_http_im_cache_init;
+    zone->data = cache;
+
+    return zone;
+}
+
+
+static ngx_int_t
+ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_http_im_cache_t  *old = data;
+
+    size_t                n;
+    ngx_http_im_cache_t  *cache;
+
+    cache = zone->data;
+    cache->shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (old) {
+        cache->sh = old->sh;
+        return NGX_OK;
+    }
+
+    if (zone->shm.exists) {
+        cache->sh = cache->shpool->data;
+        return NGX_OK;
+    }
+
+    /* a bucket for every half kilobyte */
+
+    for (n = 64; n < zone->shm.size / 512; n *= 2) { /* void */ }
+
+    cache->sh = ngx_slab_calloc(cache->shpool,
+                                sizeof(ngx_http_im_cache_sh_t)
+                                + n * sizeof(ngx_http_im_cache_entry_t *));
+    if (cache->sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    cache->sh->mask = n - 1;
+    ngx_queue_init(&cache->sh->queue);
+
+    cache->shpool->data = cache->sh;
+    cache->shpool->log_nomem = 0;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_cache_lock(ngx_http_im_cache_t *cache)
+{
+    ngx_shmtx_lock(&cache->shpool->mutex);
+}
+
+
+void
+ngx_http_im_cache_unlock(ngx_http_im_cache_t *cache)
+{
+    ngx_shmtx_unlock(&cache->shpool->mutex);
+}
+
+
+ngx_int_t
+ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key, ngx_pool_t *pool, ngx_str_t values[2])
+{
+    u_char                     *p;
+    size_t                      len;
+    ngx_http_im_cache_entry_t  *entry;
+
+    entry = ngx_http_im_cache_find(cache, key, ngx_http_im_cache_hash(key));
+
+    if (entry == NULL || !entry->valid
+        || (key->kind == NGX_HTTP_IM_CACHE_PROFILE
+            && ngx_current_msec - entry->asked >= NGX_HTTP_IM_CACHE_TTL))
+    {
+        return NGX_DECLINED;
+    }
+
+    len = entry->len[0] + entry->len[1];
+
+    p = ngx_pnalloc(pool, len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, entry->data + entry->id_len, len);
+
+    values[0].data = p;
+    values[0].len = entry->len[0];
+    values[1].data = p + entry->len[0];
+    values[1].len = entry->len[1];
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key, ngx_msec_t asked, ngx_str_t values[2])
+{
+    size_t                      len;
+    u_char                     *p;
+    uint32_t                    hash;
+    ngx_msec_t                  changed;
+    ngx_http_im_cache_entry_t  *entry;
+
+    len = values[0].len + values[1].len;
+    changed = ngx_http_im_cache_long_ago();
+
+    if (len > NGX_HTTP_IM_CACHE_VALUES) {
+        return;
+    }
+
+    hash = ngx_http_im_cache_hash(key);
+
+    ngx_http_im_cache_lock(cache);
+
+    entry = ngx_http_im_cache_find(cache, key, hash);
+
+    if (entry
+        && ((ngx_msec_int_t) (asked - entry->changed) <= 0
+            || (entry->valid && (ngx_msec_int_t) (asked - entry->asked) < 0)))
+    {
+        goto done;
+    }
+
+    if (entry && entry->room < len) {
+        changed = entry->changed;
+        ngx_http_im_cache_remove(cache, entry);
+        entry = NULL;
+    }
+
+    if (entry == NULL) {
+        entry = ngx_http_im_cache_make(cache, key, hash, len);
+        if (entry == NULL) {
+            goto done;
+        }
+
+        entry->changed = changed;
+
+    } else {
+        ngx_queue_remove(&entry->queue);
+        ngx_queue_insert_head(&cache->sh->queue, &entry->queue);
+    }
+
+    p = entry->data + entry->id_len;
+    p = ngx_cpymem(p, values[0].data, values[0].len);
+    ngx_memcpy(p, values[1].data, values[1].len);
+
+    entry->len[0] = (uint16_t) values[0].len;
+    entry->len[1] = (uint16_t) values[1].len;
+    entry->asked = asked;
+    entry->valid = 1;
+
+done:
+
+    ngx_http_im_cache_unlock(cache);
+}
+
+
+void
+ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key)
+{
+    uint32_t                    hash;
+    ngx_http_im_cache_entry_t  *entry;
+
+    hash = ngx_http_im_cache_hash(key);
+
+    ngx_http_im_cache_lock(cache);
+
+    entry = ngx_http_im_cache_find(cache, key, hash);
+
+    if (entry == NULL) {
+        entry = ngx_http_im_cache_make(cache, key, hash, 0);
+    }
+
+    if (entry) {
+        entry->changed = ngx_current_msec;
+        entry->valid = 0;
+    }
+
+    ngx_http_im_cache_unlock(cache);
+}
+
+
+static uint32_t
+ngx_http_im_cache_hash(ngx_http_im_cache_key_t *key)
+{
+    return ngx_murmur_hash2(key->id.data, key->id.len)
+           ^ (key->scope * 2654435761u + key->kind);
+}
+
+
+static ngx_http_im_cache_entry_t *
+ngx_http_im_cache_find(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key, uint32_t hash)
+{
+    ngx_http_im_cache_entry_t  *entry;
+
+    entry = cache->sh->buckets[hash & cache->sh->mask];
+
+    for ( /* void */ ; entry; entry = entry->next) {
+
+        if (entry->hash == hash && entry->id_len == key->id.len
+            && entry->scope == key->scope && entry->kind == key->kind
+            && ngx_memcmp(entry->data, key->id.data, key->id.len) == 0)
+        {
+            return entry;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* where memory is short the oldest make room */
+
+static ngx_http_im_cache_entry_t *
+ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key, uint32_t hash, size_t room)
+{
+    size_t                       size;
+    ngx_uint_t                   n;
+    ngx_queue_t                 *q;
+    ngx_http_im_cache_entry_t   *entry, **bucket;
+
+    size = offsetof(ngx_http_im_cache_entry_t, data) + key->id.len + room;
+
+    for (n = 0; /* void */ ; n++) {
+        entry = ngx_slab_alloc_locked(cache->shpool, size);
+
+        if (entry) {
+            break;
+        }
+
+        if (n == NGX_HTTP_IM_CACHE_EVICT
+            || ngx_queue_empty(&cache->sh->queue))
+        {
+            return NULL;
+        }
+
+        q = ngx_queue_last(&cache->sh->queue);
+        ngx_http_im_cache_remove(cache,
+                     ngx_queue_data(q, ngx_http_im_cache_entry_t, queue));
+    }
+
+    bucket = &cache->sh->buckets[hash & cache->sh->mask];
+
+    entry->next = *bucket;
+    *bucket = entry;
+
+    ngx_queue_insert_head(&cache->sh->queue, &entry->queue);
+
+    entry->changed = ngx_http_im_cache_long_ago();
+    entry->asked = 0;
+    entry->valid = 0;
+    entry->hash = hash;
+    entry->scope = key->scope;
+    entry->kind = (u_char) key->kind;
+    entry->id_len = (u_char) key->id.len;
+    entry->room = (uint16_t) room;
+
+    ngx_memcpy(entry->data, key->id.data, key->id.len);
+
+    return entry;
+}
+
+
+static void
+ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_entry_t *entry)
+{
+    ngx_http_im_cache_entry_t  **p;
+
+    p = &cache->sh->buckets[entry->hash & cache->sh->mask];
+
+    for ( /* void */ ; *p; p = &(*p)->next) {
+        if (*p == entry) {
+            *p = entry->next;
+            break;
+        }
+    }
+
+    ngx_queue_remove(&entry->queue);
+    ngx_slab_free_locked(cache->shpool, entry);
+}

@@ -1,0 +1,64 @@
+
+#ifndef _NGX_HTTP_IM_CACHE_H_INCLUDED_
+#define _NGX_HTTP_IM_CACHE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Names and pictures of users, shared by the workers.  An entry is good for
+ * less than a second after it was asked for, so that a rename shows within
+ * one on every machine; on this one it shows at once, as what was asked for
+ * before the rename is not taken any more.
+ *
+ * It also remembers who wrote last in a group: a hint, to ask for that
+ * profile a round earlier.
+ */
+
+typedef enum {
+    NGX_HTTP_IM_CACHE_PROFILE = 0,    /* name, img */
+    NGX_HTTP_IM_CACHE_SENDER          /* id, nothing; never expires */
+} ngx_http_im_cache_e;
+
+
+typedef struct ngx_http_im_cache_sh_s  ngx_http_im_cache_sh_t;
+
+typedef struct {
+    ngx_http_im_cache_sh_t   *sh;
+    ngx_slab_pool_t          *shpool;
+} ngx_http_im_cache_t;
+
+
+/* scope keeps stores and key prefixes apart */
+
+typedef struct {
+    ngx_http_im_cache_e       kind;
+    uint32_t                  scope;
+    ngx_str_t                 id;
+} ngx_http_im_cache_key_t;
+
+
+/* a zone of the module's; NULL after an error was logged */
+ngx_shm_zone_t *ngx_http_im_cache_zone(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size, void *tag);
+
+/* get is between lock and unlock, so that many cost one lock */
+void ngx_http_im_cache_lock(ngx_http_im_cache_t *cache);
+void ngx_http_im_cache_unlock(ngx_http_im_cache_t *cache);
+
+/* NGX_OK: values are copied to the pool; NGX_DECLINED; NGX_ERROR */
+ngx_int_t ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key, ngx_pool_t *pool, ngx_str_t values[2]);
+
+/* asked: when the values were asked for */
+void ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key, ngx_msec_t asked, ngx_str_t values[2]);
+
+/* what was asked for until now is not the truth any more */
+void ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key);
+
+
+#endif /* _NGX_HTTP_IM_CACHE_H_INCLUDED_ */
