@@ -156,6 +156,14 @@ refused('im_pass with a bad port', qr/port/,
     conf_server => 'location /x/ { im_pass 127.0.0.1:99999; } #!');
 refused('im_pass twice', qr/"im_pass" directive is duplicate/,
     conf_server => "location /x/ { im_pass store;\n im_pass store; } #!");
+refused('im_pass in a regular expression', qr/im_pass.*location \/im\//,
+    conf_server => 'location ~ ^/x/ { im_pass store; } #!');
+refused('im_pass in a named location', qr/im_pass.*location \/im\//,
+    conf_server => 'location @x { im_pass store; } #!');
+refused('im_pass in an exact location', qr/im_pass.*location \/im\//,
+    conf_server => 'location = /x/unread { im_pass store; } #!');
+refused('im_key_prefix with braces', qr/im_key_prefix.*brace/,
+    conf_im => 'im_key_prefix "a{b}:"; #!');
 refused('im_pass in server', qr/im_pass.*not allowed here/,
     conf_server => 'im_pass store; #!');
 refused('im_redis in server', qr/im_redis.*not allowed here/,

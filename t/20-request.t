@@ -99,7 +99,9 @@ my $conv = $t->say(ann => 'bob', 'first')->conv_id;
 my $group = $t->group('ann', ['bob']);
 my $crlf = "\r\n";
 
-sub json { '{"from_id":"ann","to_id":"bob","msg":"' . $_[0] . '","msg_type":0}' }
+sub json {
+    return '{"from_id":"ann","to_id":"bob","msg":"' . $_[0] . '","msg_type":0}';
+}
 
 sub last_msg { $t->page($conv, page_size => 1)->[0]{msg} }
 
@@ -437,7 +439,8 @@ subtest 'clients that stop in the middle' => sub {
 };
 
 subtest 'error_page leaves our answers alone' => sub {
-    is_refused($t->post('/im/conv/nosuch', '{}'), 'conv_not_found', 'status 404');
+    is_refused($t->post('/im/conv/nosuch', '{}'), 'conv_not_found',
+               'status 404');
     is_refused($t->post('/im/send/msg', '{'), 'bad_json', 'status 400');
     is_refused($t->get('/im/conv/list'), 'method_not_allowed', 'status 405');
 };

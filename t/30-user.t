@@ -41,7 +41,7 @@ my %shown = (
 for my $name ('Ann', 'Anna', "\x{5b89}\x{5229}\x{82f1}", '') {
     $t->profile('ann', name => $name, img => "http://$name.png");
     for my $where (sort keys %shown) {
-        my $seen = wait_for(1, sub {
+        my $seen = $t->poll(1, sub {
             for (1 .. 4) {      # as many connections, so both workers
                 delete $t->{conn};
                 my $u = $shown{$where}->();

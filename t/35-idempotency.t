@@ -12,7 +12,8 @@ use Test::IM;
 
 my $t = Test::IM->new(
     workers => 2,
-    conf_http => 'im_redis hasty { server unix:{{sock}}; timeout 300ms; }',
+    conf_http => 'im_redis hasty { server unix:{{sock}}; timeout '
+                 . 300 * $Test::IM::SCALE . 'ms; }',
     conf_server => <<'CONF')->start;
         location /hasty/ { im_pass hasty; }
         location /short/ { im_pass store; im_idempotency_window 1s; }

@@ -11,8 +11,11 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Test::IM;
 
+my $ms_wait = 300 * $Test::IM::SCALE;
+
 my $t = Test::IM->new(
-    store => 'server unix:{{sock}}; timeout 300ms; connect_timeout 300ms;',
+    store => "server unix:{{sock}}; timeout ${ms_wait}ms;"
+             . " connect_timeout ${ms_wait}ms;",
     conf_server => <<'CONF',
         location /who/ { im_pass store; im_user $http_x_user; }
         location /few/ { im_pass store; im_group_max_members 2; }

@@ -93,7 +93,7 @@ sub start {
 
     if ($ENV{IM_VALGRIND}) {
         my $supp = "$ROOT/t/valgrind.suppress";
-        unshift @cmd, qw(valgrind -q --leak-check=full
+        unshift @cmd, qw(valgrind -q --keep-debuginfo=yes --leak-check=full
             --show-leak-kinds=definite --errors-for-leak-kinds=definite),
             "--log-file=$self->{dir}/valgrind.%p",
             (-e $supp ? "--suppressions=$supp" : ());
@@ -103,7 +103,8 @@ sub start {
 
     $self->poll(10, sub {
         $self->running($self->{nginx}) or croak 'nginx did not start, status '
-            . "$self->{status}{$self->{nginx}}: " . slurp("$self->{dir}/nginx.out") . $self->error_log;
+            . "$self->{status}{$self->{nginx}}: "
+            . slurp("$self->{dir}/nginx.out") . $self->error_log;
         my $s = $self->tcp($self->{port}) or return;
         return $self->worker_pids == $self->{workers};
     }) or croak "nginx did not listen: " . $self->error_log;
@@ -200,7 +201,8 @@ sub reload {
 
 sub worker_pids {
     my $self = shift;
-    return split ' ', slurp("/proc/$self->{nginx}/task/$self->{nginx}/children");
+    my $master = $self->{nginx};
+    return split ' ', slurp("/proc/$master/task/$master/children");
 }
 
 
@@ -358,7 +360,8 @@ sub done {
 
     my @bad = grep { /\[(?:alert|emerg|crit)\]|Sanitizer|runtime error:/
                      && !($ignore && /$ignore/) }
-              map { split /\n/ } $self->error_log, slurp("$self->{dir}/nginx.out");
+              map { split /\n/ } $self->error_log,
+                                 slurp("$self->{dir}/nginx.out");
     is_deeply(\@bad, [], 'nothing above error in the error log');
 
     if ($ENV{IM_VALGRIND}) {

@@ -57,7 +57,8 @@ sub parse {
         next if $part !~ /\S/;
         my ($name, $rest) = $part =~ /^([^\n]*)\n(.*)$/s;
         my %b = (name => $name);
-        while ($rest =~ /^--- (\w+)(?:[ \t]+([^\n]+))?\n(.*?)(?=^---\s|\z)/msg) {
+        while ($rest =~ /^---[ ](\w+) (?:[ \t]+([^\n]+))? \n
+                         (.*?) (?= ^---\s | \z)/msgx) {
             my ($section, $value) = ($1, defined $2 ? "$2\n" : $3);
             $value =~ s/\n+\z//;
             $b{$section} = $value;

@@ -1,0 +1,253 @@
+
+/* What the harnesses share, and what they have instead of an nginx. */
+
+#include "fuzz.h"
+
+
+ngx_log_t              fuzz_log;
+ngx_uint_t             fuzz_no_memory;
+ngx_uint_t             fuzz_own;
+ngx_pid_t              ngx_pid = 1;
+ngx_int_t              ngx_ncpu = 1;
+volatile ngx_cycle_t  *ngx_cycle;
+volatile ngx_msec_t    ngx_current_msec = 100000000;
+
+static ngx_cycle_t     fuzz_cycle;
+static ngx_shm_zone_t  fuzz_zone;
+
+static u_char          fuzz_shm[64 * 1024] __attribute__((aligned(4096)));
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+    fuzz_assert(level > NGX_LOG_ALERT || fuzz_no_memory);
+}
+
+
+void
+ngx_debug_point(void)
+{
+    abort();
+}
+
+
+void
+ngx_shmtx_lock(ngx_shmtx_t *mtx)
+{
+    fuzz_assert(mtx->spin == 0);
+    mtx->spin = 1;
+}
+
+
+void
+ngx_shmtx_unlock(ngx_shmtx_t *mtx)
+{
+    fuzz_assert(mtx->spin == 1);
+    mtx->spin = 0;
+}
+
+
+ngx_shm_zone_t *
+ngx_shared_memory_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
+{
+    return &fuzz_zone;
+}
+
+
+ngx_pool_t *
+fuzz_pool(void)
+{
+    if (ngx_cycle == NULL) {
+        ngx_pagesize = 4096;
+        ngx_pagesize_shift = 12;
+        ngx_slab_sizes_init();
+        fuzz_log.log_level = NGX_LOG_ALERT;
+        fuzz_cycle.log = &fuzz_log;
+        ngx_cycle = &fuzz_cycle;
+        ngx_http_im_field_init();
+    }
+
+    return ngx_create_pool(1024, &fuzz_log);
+}
+
+
+ngx_str_t
+fuzz_until(const uint8_t **p, const uint8_t *last, u_char stop)
+{
+    ngx_str_t       s;
+    const uint8_t  *end;
+
+    end = (*p == last) ? NULL : memchr(*p, stop, last - *p);
+
+    s.data = (u_char *) *p;
+    s.len = (end ? end : last) - *p;
+
+    *p = end ? end + 1 : last;
+
+    return s;
+}
+
+
+ngx_http_im_cache_t *
+fuzz_cache(void)
+{
+    ngx_conf_t             cf;
+    ngx_slab_pool_t       *sp;
+    ngx_http_im_cache_t   *cache;
+
+    static ngx_pool_t     *pool;
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+        pool = NULL;
+    }
+
+    pool = fuzz_pool();
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&cf, sizeof(ngx_conf_t));
+    cf.pool = pool;
+
+    ngx_memzero(fuzz_shm, sizeof(fuzz_shm));
+    ngx_memzero(&fuzz_zone, sizeof(fuzz_zone));
+
+    sp = (ngx_slab_pool_t *) fuzz_shm;
+    sp->end = fuzz_shm + sizeof(fuzz_shm);
+    sp->min_shift = 3;
+    sp->addr = fuzz_shm;
+    ngx_slab_init(sp);
+
+    fuzz_zone.shm.addr = fuzz_shm;
+    fuzz_zone.shm.size = sizeof(fuzz_shm);
+    fuzz_zone.shm.log = &fuzz_log;
+
+    if (ngx_http_im_cache_zone(&cf, NULL, sizeof(fuzz_shm), NULL) == NULL) {
+        return NULL;
+    }
+
+    cache = fuzz_zone.data;
+
+    return (fuzz_zone.init(&fuzz_zone, NULL) == NGX_OK) ? cache : NULL;
+}
+
+
+void
+fuzz_refusal(ngx_http_im_refusal_t *refusal)
+{
+    const ngx_http_im_error_t  *row;
+
+    fuzz_assert(refusal->id != NGX_HTTP_IM_OK);
+
+    row = ngx_http_im_error(refusal->id);
+
+    fuzz_assert(row->status >= 400 && row->status < 600);
+    fuzz_assert(row->code.len);
+    fuzz_assert(refusal->text.len || row->text.len);
+
+    if (refusal->text.len) {
+
+        /* it goes into the answer between quotes */
+
+        fuzz_assert(memchr(refusal->text.data, '"', refusal->text.len)
+                    == NULL);
+        fuzz_assert(memchr(refusal->text.data, '\\', refusal->text.len)
+                    == NULL);
+
+    }
+}
+
+
+ngx_int_t
+fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
+    ngx_str_t *path, ngx_str_t *body)
+{
+    u_char                   *copy;
+    ngx_int_t                 rc;
+    ngx_str_t                 conv_id;
+    ngx_uint_t                i;
+    ngx_http_im_call_t       *call;
+    const ngx_http_im_op_t   *op;
+
+    static u_char  sha1[NGX_HTTP_IM_SCRIPTS][40];
+
+    ngx_memzero(f, sizeof(fuzz_call_t));
+
+    op = ngx_http_im_route(path, &conv_id);
+    if (op == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_set(&f->options.key_prefix, "im:");
+    f->options.max_body_size = 65536;
+    f->options.max_message_size = (flags & 16) ? 100 : 32768;
+    f->options.list_max = (flags & 32) ? 3 : 500;
+    f->options.page_size_max = 200;
+    f->options.group_max_members = (flags & 32) ? 3 : 500;
+    f->options.idempotency_window = 86400000;
+    f->options.reply_full = (flags & 1) != 0;
+    f->options.read_on_fetch = (flags & 2) != 0;
+
+    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
+        ngx_http_im_script_sha1(i, sha1[i]);
+        f->scripts[i].data = sha1[i];
+        f->scripts[i].len = 40;
+    }
+
+    call = &f->call;
+    call->op = op;
+    call->options = &f->options;
+    call->scripts = f->scripts;
+    call->pool = pool;
+    call->pipeline = &f->pipeline;
+    call->random = &f->random;
+    call->cache = (flags & 4) ? fuzz_cache() : NULL;
+
+    f->random = 42;
+
+    if (flags & 8) {
+        ngx_str_set(&call->user, "ann");
+    }
+
+    ngx_http_im_pipeline_init(&f->pipeline, pool);
+    ngx_http_im_json_init(&call->json, pool, 0);
+
+    /* without the room behind them that strings of nginx often have */
+
+    call->conv_id.data = ngx_pnalloc(pool, conv_id.len ? conv_id.len : 1);
+    call->args = ngx_pcalloc(pool, op->size);
+    copy = ngx_pnalloc(pool, body->len ? body->len : 1);
+
+    if (call->conv_id.data == NULL || call->args == NULL || copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (conv_id.len) {
+        ngx_memcpy(call->conv_id.data, conv_id.data, conv_id.len);
+    }
+
+    call->conv_id.len = conv_id.len;
+
+    if (body->len) {
+        ngx_memcpy(copy, body->data, body->len);
+    }
+
+    rc = ngx_http_im_field_read(pool, copy, body->len, op->fields, call->args,
+                                &call->refusal);
+
+    if (rc == NGX_OK && op->check) {
+        rc = op->check(call);
+    }
+
+    fuzz_assert(rc == NGX_OK || rc == NGX_DECLINED || rc == NGX_ERROR);
+
+    if (rc == NGX_DECLINED && !fuzz_no_memory) {
+        fuzz_refusal(&call->refusal);
+        fuzz_assert(ngx_http_im_error(call->refusal.id)->status < 500);
+    }
+
+    return rc;
+}
