@@ -56,6 +56,7 @@ typedef struct {
     ngx_http_cleanup_t        *cleanup;
 
     ngx_str_t                  path_id;   /* conv_id in the URI */
+    ngx_uint_t                 refused;   /* before the body was read */
 
     u_char                    *body;      /* read so far */
     size_t                     size;

@@ -168,6 +168,7 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
     u_char                     *p;
     uint32_t                    hash;
     ngx_msec_t                  changed;
+    ngx_uint_t                  i;
     ngx_http_im_cache_entry_t  *entry;
 
     len = values[0].len + values[1].len;
@@ -210,11 +211,15 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
     }
 
     p = entry->data + entry->id_len;
-    p = ngx_cpymem(p, values[0].data, values[0].len);
-    ngx_memcpy(p, values[1].data, values[1].len);
 
-    entry->len[0] = (uint16_t) values[0].len;
-    entry->len[1] = (uint16_t) values[1].len;
+    for (i = 0; i < 2; i++) {
+        entry->len[i] = (uint16_t) values[i].len;
+
+        if (values[i].len) {
+            p = ngx_cpymem(p, values[i].data, values[i].len);
+        }
+    }
+
     entry->asked = asked;
     entry->valid = 1;
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_conn.h"
+#include "ngx_http_im_refusal.h"
 
 
 #define NGX_HTTP_IM_OUT_SIZE      65536
@@ -14,43 +15,15 @@ static void ngx_http_im_conn_write_handler(ngx_event_t *wev);
 static void ngx_http_im_conn_connected(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_hello(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_ready(ngx_http_im_job_t *job);
+static ngx_int_t ngx_http_im_conn_check(ngx_http_im_conn_t *conn,
+    ngx_http_im_job_t *job);
 static ngx_int_t ngx_http_im_conn_replies(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_reply(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
-static ngx_uint_t ngx_http_im_conn_eval(ngx_http_im_conn_t *conn,
-    ngx_http_im_cmd_t *cmd);
-static ngx_uint_t ngx_http_im_conn_not_executed(ngx_str_t *error);
 static ngx_http_im_cmd_t *ngx_http_im_conn_next(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_fill(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_drop(ngx_http_im_conn_t *conn,
     const char *reason);
-
-
-/*
- * First words of replies to a command that was not executed.  Those of the
- * second kind tell that this connection will not get better by waiting.
- */
-
-static const struct {
-    ngx_str_t    word;
-    ngx_uint_t   renew;
-} ngx_http_im_conn_refusals[] = {
-    { ngx_string("LOADING"), 0 },
-    { ngx_string("BUSY"), 0 },
-    { ngx_string("OOM"), 0 },
-    { ngx_string("MISCONF"), 0 },
-    { ngx_string("NOREPLICAS"), 0 },
-    { ngx_string("NOSCRIPT"), 0 },
-    { ngx_string("NOPERM"), 0 },
-    { ngx_string("TRYAGAIN"), 0 },
-    { ngx_string("CLUSTERDOWN"), 0 },
-    { ngx_string("MOVED"), 0 },
-    { ngx_string("ASK"), 0 },
-    { ngx_string("READONLY"), 1 },
-    { ngx_string("MASTERDOWN"), 1 },
-    { ngx_string("NOAUTH"), 1 },
-    { ngx_string("WRONGPASS"), 1 }
-};
 
 
 ngx_int_t
@@ -248,6 +221,11 @@ ngx_http_im_conn_ready(ngx_http_im_job_t *job)
         return;
     }
 
+    if (ngx_http_im_conn_check(conn, job) != NGX_OK) {
+        ngx_http_im_conn_fail(conn, 0, "the handshake's replies are not its");
+        return;
+    }
+
     conn->handshake = NULL;
     ngx_http_im_redis_release(job);
 
@@ -263,6 +241,35 @@ ngx_http_im_conn_ready(ngx_http_im_job_t *job)
     conn->state = NGX_HTTP_IM_CONN_READY;
 
     ngx_http_im_redis_up(conn->redis);
+}
+
+
+/*
+ * "OK" to all but the scripts, which are answered with their SHA1: a reply
+ * that came from nowhere would shift all that follow.
+ */
+
+static ngx_int_t
+ngx_http_im_conn_check(ngx_http_im_conn_t *conn, ngx_http_im_job_t *job)
+{
+    ngx_str_t          *reply, ok = ngx_string("OK");
+    ngx_uint_t          i, others;
+    ngx_http_im_cmd_t  *cmd;
+
+    others = job->pipeline.n - NGX_HTTP_IM_SCRIPTS;
+
+    for (cmd = job->pipeline.first, i = 0; cmd; cmd = cmd->next, i++) {
+        reply = (i < others) ? &ok : &conn->redis->store->scripts[i - others];
+
+        if (cmd->state != NGX_HTTP_IM_CMD_DONE
+            || cmd->reply.str.len != reply->len
+            || ngx_memcmp(cmd->reply.str.data, reply->data, reply->len) != 0)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -404,8 +411,9 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
 static void
 ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 {
-    ngx_str_t          *error;
-    ngx_http_im_job_t  *job;
+    ngx_str_t              *error;
+    ngx_http_im_job_t      *job;
+    ngx_http_im_refusal_e   refusal;
 
     job = cmd->job;
 
@@ -418,115 +426,22 @@ ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 
     error = &cmd->reply.str;
 
-    if (ngx_http_im_conn_eval(conn, cmd)) {
+    if (ngx_http_im_refusal_eval(cmd, conn->redis->store->scripts,
+                                 job->pool)) {
         ngx_http_im_redis_requeue(conn->redis, cmd);
         return;
     }
 
-    if (ngx_http_im_conn_not_executed(error)) {
-        job->reason = "the store refused the command";
-        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_REFUSED);
+    refusal = ngx_http_im_refusal_judge(error);
 
-        conn->renew |= (ngx_http_im_conn_not_executed(error) == 2);
+    if (refusal) {
+        job->reason = "the store refused the command";
+        conn->renew |= (refusal == NGX_HTTP_IM_REFUSAL_FOR_GOOD);
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_REFUSED);
         return;
     }
 
     ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_DONE);
-}
-
-
-/* 1: the command was not executed; 2: nor will the next one be */
-
-static ngx_uint_t
-ngx_http_im_conn_not_executed(ngx_str_t *error)
-{
-    ngx_str_t   *word;
-    ngx_uint_t   i;
-
-    for (i = 0; i < sizeof(ngx_http_im_conn_refusals)
-                    / sizeof(ngx_http_im_conn_refusals[0]); i++)
-    {
-        word = (ngx_str_t *) &ngx_http_im_conn_refusals[i].word;
-
-        if (error->len >= word->len
-            && ngx_strncmp(error->data, word->data, word->len) == 0
-            && (error->len == word->len || error->data[word->len] == ' '))
-        {
-            return 1 + ngx_http_im_conn_refusals[i].renew;
-        }
-    }
-
-    return 0;
-}
-
-
-/*
- * The server has lost its scripts (SCRIPT FLUSH): the same command again,
- * with the text in place of its SHA1.
- */
-
-static ngx_uint_t
-ngx_http_im_conn_eval(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
-{
-    u_char               *p, *sha1, *rest;
-    size_t                head;
-    ngx_str_t             text;
-    ngx_uint_t            i;
-    ngx_http_im_job_t    *job;
-    ngx_http_im_store_t  *store;
-
-    static const u_char  evalsha[] = CRLF "$7" CRLF "EVALSHA" CRLF "$40" CRLF;
-
-    if (cmd->reply.str.len < 8
-        || ngx_strncmp(cmd->reply.str.data, "NOSCRIPT", 8) != 0)
-    {
-        return 0;
-    }
-
-    job = cmd->job;
-    store = conn->redis->store;
-
-    p = ngx_strlchr(cmd->resp.data, cmd->resp.data + cmd->resp.len, CR);
-
-    if (p == NULL
-        || (size_t) (cmd->resp.data + cmd->resp.len - p) < sizeof(evalsha) + 40
-        || ngx_memcmp(p, evalsha, sizeof(evalsha) - 1) != 0)
-    {
-        return 0;
-    }
-
-    head = p - cmd->resp.data;
-    sha1 = p + sizeof(evalsha) - 1;
-    rest = sha1 + 40;
-
-    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
-        if (ngx_memcmp(sha1, store->scripts[i].data, 40) == 0) {
-            break;
-        }
-    }
-
-    if (i == NGX_HTTP_IM_SCRIPTS) {
-        return 0;
-    }
-
-    ngx_http_im_script_text(i, &text);
-
-    p = ngx_pnalloc(job->pool, cmd->resp.len + text.len + NGX_SIZE_T_LEN);
-    if (p == NULL) {
-        return 0;
-    }
-
-    sha1 = p;
-
-    p = ngx_cpymem(p, cmd->resp.data, head);
-    p = ngx_sprintf(p, CRLF "$4" CRLF "EVAL" CRLF "$%uz" CRLF "%V",
-                    text.len, &text);
-    p = ngx_cpymem(p, rest, cmd->resp.data + cmd->resp.len - rest);
-
-    cmd->resp.data = sha1;
-    cmd->resp.len = p - sha1;
-
-    return 1;
 }
 
 

@@ -48,6 +48,10 @@ ngx_int_t ngx_http_im_json_escape(ngx_pool_t *pool, ngx_str_t *dst,
 static ngx_inline void
 ngx_http_im_json_raw(ngx_http_im_json_t *w, const void *data, size_t len)
 {
+    if (len == 0) {
+        return;
+    }
+
     if ((size_t) (w->end - w->pos) >= len) {
         w->pos = ngx_cpymem(w->pos, data, len);
         return;

@@ -10,9 +10,12 @@
 
 
 static void ngx_http_im_redis_free_job(ngx_http_im_job_t *job);
+static void ngx_http_im_redis_free_jobs(ngx_queue_t *jobs);
 static void ngx_http_im_redis_post(ngx_http_im_job_t *job);
 static void ngx_http_im_redis_run_handler(ngx_event_t *ev);
 static void ngx_http_im_redis_outcome(ngx_http_im_job_t *job);
+static ngx_http_im_cmd_e ngx_http_im_redis_fate(ngx_http_im_cmd_t *cmd,
+    ngx_http_im_cmd_e state);
 static void ngx_http_im_redis_drop_waiting(ngx_http_im_job_t *job);
 static void ngx_http_im_redis_refuse(ngx_http_im_job_t *job,
     const char *reason);
@@ -101,6 +104,29 @@ ngx_http_im_redis_close(ngx_http_im_store_t *store)
 
     for (i = 0; i < store->connections; i++) {
         ngx_http_im_conn_close(&redis->conns[i]);
+    }
+
+    ngx_http_im_redis_free_jobs(&redis->deadlines);
+    ngx_http_im_redis_free_jobs(&redis->free);
+}
+
+
+/* no handler runs any more */
+
+static void
+ngx_http_im_redis_free_jobs(ngx_queue_t *jobs)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_job_t  *job;
+
+    while (!ngx_queue_empty(jobs)) {
+        q = ngx_queue_head(jobs);
+        ngx_queue_remove(q);
+
+        job = ngx_queue_data(q, ngx_http_im_job_t, queue);
+
+        ngx_destroy_pool(job->pool);
+        ngx_free(job);
     }
 }
 
@@ -368,6 +394,19 @@ ngx_http_im_redis_outcome(ngx_http_im_job_t *job)
 }
 
 
+/*
+ * A write that goes out for the second time may have been executed the first
+ * time, whatever becomes of this one.
+ */
+
+static ngx_http_im_cmd_e
+ngx_http_im_redis_fate(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
+{
+    return (state == NGX_HTTP_IM_CMD_REFUSED && cmd->write && cmd->retried)
+           ? NGX_HTTP_IM_CMD_UNKNOWN : state;
+}
+
+
 void
 ngx_http_im_redis_settle(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
 {
@@ -375,7 +414,7 @@ ngx_http_im_redis_settle(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
 
     job = cmd->job;
 
-    cmd->state = state;
+    cmd->state = ngx_http_im_redis_fate(cmd, state);
     job->outstanding--;
 
     if (job->outstanding || job->expired) {
@@ -420,7 +459,7 @@ ngx_http_im_redis_drop_waiting(ngx_http_im_job_t *job)
         if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
             ngx_queue_remove(&cmd->queue);
             job->redis->waiting_size -= cmd->resp.len;
-            cmd->state = NGX_HTTP_IM_CMD_REFUSED;
+            cmd->state = ngx_http_im_redis_fate(cmd, NGX_HTTP_IM_CMD_REFUSED);
             n++;
         }
     }

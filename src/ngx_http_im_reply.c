@@ -3,15 +3,22 @@
 #include <hiredis/hiredis.h>
 
 
-/* hiredis 1.0 made the number of elements a size_t */
+/* what hiredis 1.0 changed */
 
 #if (HIREDIS_MAJOR >= 1)
+
 typedef size_t  ngx_http_im_nelts_t;
+#define ngx_http_im_reader_task(reader)  (reader)->task[(reader)->ridx]
+
 #else
+
 typedef int  ngx_http_im_nelts_t;
+#define ngx_http_im_reader_task(reader)  (&(reader)->rstack[(reader)->ridx])
+
 #endif
 
 
+static ngx_int_t ngx_http_im_decoder_await(ngx_http_im_decoder_t *d);
 static void *ngx_http_im_reply_create_string(const redisReadTask *task,
     char *str, size_t len);
 static void *ngx_http_im_reply_create_array(const redisReadTask *task,
@@ -106,12 +113,48 @@ ngx_http_im_decoder_next(ngx_http_im_decoder_t *d, ngx_pool_t *pool)
     }
 
     if (root == NULL) {
-        return NGX_AGAIN;
+        return ngx_http_im_decoder_await(d);
     }
 
     d->size = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * hiredis waits for a bulk string however long it says it is; that is judged
+ * here, as soon as the length is there.
+ */
+
+static ngx_int_t
+ngx_http_im_decoder_await(ngx_http_im_decoder_t *d)
+{
+    u_char       *p, *last;
+    size_t        n;
+    redisReader  *reader = d->reader;
+
+    /* the "$" is read, the length is not before the string is whole */
+
+    if (reader->ridx < 0
+        || ngx_http_im_reader_task(reader)->type != REDIS_REPLY_STRING)
+    {
+        return NGX_AGAIN;
+    }
+
+    p = (u_char *) reader->buf + reader->pos;
+    last = (u_char *) reader->buf + reader->len;
+
+    for (n = 0; p < last && *p >= '0' && *p <= '9'; p++) {
+        n = n * 10 + (*p - '0');
+
+        if (n > NGX_HTTP_IM_REPLY_MAX_BULK) {
+            d->error = "a bulk string is too long";
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_AGAIN;
 }
 
 

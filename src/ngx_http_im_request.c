@@ -5,6 +5,7 @@
 
 static ngx_int_t ngx_http_im_discard(ngx_http_request_t *r,
     ngx_http_im_ctx_t *ctx, ngx_http_im_error_e id);
+static ngx_uint_t ngx_http_im_is_stream(ngx_http_request_t *r);
 static void ngx_http_im_body_handler(ngx_http_request_t *r);
 static void ngx_http_im_body_read_handler(ngx_http_request_t *r);
 static void ngx_http_im_body_read(ngx_http_request_t *r,
@@ -59,14 +60,18 @@ ngx_http_im_handler(ngx_http_request_t *r)
     ctx->conv_id = ctx->path_id;
 
     if (ctx->op == NULL) {
-        return ngx_http_im_discard(r, ctx, NGX_HTTP_IM_NOT_FOUND);
+        ctx->refused = NGX_HTTP_IM_NOT_FOUND;
+
+    } else if (r->method != NGX_HTTP_POST) {
+        ctx->refused = NGX_HTTP_IM_METHOD_NOT_ALLOWED;
     }
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "im call:%V conv:\"%V\"", &ctx->op->name, &ctx->path_id);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im uri:\"%V\" conv:\"%V\" refused:%ui",
+                   &r->uri, &ctx->path_id, ctx->refused);
 
-    if (r->method != NGX_HTTP_POST) {
-        return ngx_http_im_discard(r, ctx, NGX_HTTP_IM_METHOD_NOT_ALLOWED);
+    if (ctx->refused && !ngx_http_im_is_stream(r)) {
+        return ngx_http_im_discard(r, ctx, ctx->refused);
     }
 
     if (r->headers_in.content_length_n > (off_t) lcf->options.max_body_size) {
@@ -108,6 +113,22 @@ ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
     }
 
     return ngx_http_im_route(&path, conv_id);
+}
+
+
+/*
+ * An HTTP/2 stream that is answered while its body comes is reset after the
+ * answer, which some clients then do not show: its body is read before.
+ */
+
+static ngx_uint_t
+ngx_http_im_is_stream(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_V2)
+    return r->stream != NULL;
+#else
+    return 0;
+#endif
 }
 
 
@@ -311,6 +332,13 @@ static void
 ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    if (ctx->refused) {
+        ctx->code = ngx_http_im_error(ctx->refused);
+        ngx_http_finalize_request(r, ngx_http_im_response_refusal(r,
+                                                        ctx->refused, NULL));
+        return;
+    }
 
     if (ngx_http_im_prepare(r, ctx) != NGX_OK) {
         ctx->code = ngx_http_im_error(NGX_HTTP_IM_INTERNAL);

@@ -43,9 +43,7 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
     head->time.data = p + NGX_HTTP_IM_HEAD_TIME;
     head->time.len = NGX_HTTP_IM_TIME_LEN;
 
-    if (head->seq < 0
-        || ngx_http_im_reply_atoi(head->time.data, head->time.len) < 0)
-    {
+    if (head->seq < 0 || !ngx_http_im_time_valid(&head->time)) {
         return NGX_ERROR;
     }
 
@@ -126,12 +124,22 @@ ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
 
     if (row->seq == 0
         || row->type.len != 1 || *row->type.data < '0' || *row->type.data > '9'
-        || ngx_http_im_reply_atoi(row->time.data, row->time.len) < 0)
+        || !ngx_http_im_time_valid(&row->time))
     {
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+/* milliseconds of our century: what stands in JSON must be a number there */
+
+ngx_uint_t
+ngx_http_im_time_valid(ngx_str_t *time)
+{
+    return time->len == NGX_HTTP_IM_TIME_LEN && time->data[0] != '0'
+           && ngx_http_im_reply_atoi(time->data, time->len) > 0;
 }
 
 
@@ -164,31 +172,33 @@ ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id)
         return NGX_DONE;
     }
 
-    if (src->data[0] == ',') {
-        src->data++;
-        src->len--;
-    }
+    p = src->data;
+    last = p + src->len;
 
-    if (src->len < 3 || src->data[0] != '"') {
+    if (*p++ != '"') {
         return NGX_ERROR;
     }
 
-    p = src->data + 1;
-    last = src->data + src->len;
-
     id->data = p;
 
-    while (p < last && *p != '"') {
-        p++;
-    }
+    p = ngx_strlchr(p, last, '"');
 
-    if (p == last) {
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
     id->len = p - id->data;
-    src->data = p + 1;
-    src->len = last - src->data;
+
+    if (!ngx_http_im_id_valid(id)) {
+        return NGX_ERROR;
+    }
+
+    if (++p < last && (*p++ != ',' || p == last)) {
+        return NGX_ERROR;
+    }
+
+    src->data = p;
+    src->len = last - p;
 
     return NGX_OK;
 }

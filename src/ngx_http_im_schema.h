@@ -46,6 +46,8 @@ ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 /* NGX_DECLINED: the row that keeps an empty timeline in being */
 ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);
 
+ngx_uint_t ngx_http_im_time_valid(ngx_str_t *time);
+
 /* an entry of an inbox: the 1:1 conversation's id and the other user's */
 ngx_int_t ngx_http_im_inbox_parse(ngx_str_t *src, ngx_str_t *conv_id,
     ngx_str_t *peer);

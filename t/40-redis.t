@@ -534,6 +534,8 @@ for my $bytes (":1\r\n", "*0\r\n", "*-1\r\n", "\$-1\r\n", "+OK\r\n", "\$2\r\nhm\
         isnt($r->code, 'internal', 'and no internal error');
         $p->pass;
         $p->close;
+        # or the next bytes would be answers to the handshake
+        ok($t->poll(2, sub { $t->post("/im/conv/$conv", {})->status == 200 }), 'served again');
     }
 }
 works('after all that', 1);

@@ -48,9 +48,11 @@ sub new {
     my $with_proxy = delete $opt{proxy};
     my $t = Test::IM->new(
         conf_im => 'im_reply full;',
+        conf_http => '',
         store => ($with_proxy ? 'server unix:{{dir}}/p.sock;' : 'server unix:{{sock}};')
             . ' timeout 1s; connect_timeout 500ms;', %opt);
     my $p = $with_proxy && Proxy->new(listen => "unix:$t->{dir}/p.sock", to => "unix:$t->{sock}");
+    $t->write_file('map', '');
     $t->start;
     return ($t, $p);
 }
@@ -292,6 +294,39 @@ sub load {      # processes that ask over new connections; stop() tells the fail
     ok($t->poll(5, sub { $t->worker_pids == 2 }), 'the old workers are gone');
     ok($t->poll(3, sub { my $list = $t->redis(qw(CLIENT LIST)); (() = $list =~ /^id=/mg) == 3 }),
        'and their connections to Redis') or diag($t->redis(qw(CLIENT LIST)));
+    $t->done;
+}
+
+
+# --- a configuration that takes longer to read than a connection may take
+
+# A new worker begins with the clock of before the reading.
+
+{
+    my ($t, $p) = new(proxy => 1, store => <<'STORE', conf_http => <<'CONF');
+        server unix:{{dir}}/p.sock;
+        connect_timeout 100ms;
+STORE
+    map_hash_max_size 262144;
+    map_hash_bucket_size 128;
+    map $arg_x $y { include {{dir}}/map; }
+CONF
+    $t->write_file('map', join '', map { "k$_ v$_;\n" } 1 .. 100_000);
+    $p->delay(10);
+    my %got;
+    for (1 .. 3) {
+        my %old = map { $_ => 1 } $t->worker_pids;
+        kill HUP => $t->master_pid;
+        $t->poll(10, sub { grep { !$old{$_} } $t->worker_pids });
+        my $end = time + 0.3 * $scale;
+        while (time < $end) {
+            my $r = $t->post('/im/unread', { from_id => 'a' }, close => 1);
+            $got{$r->status}++;
+        }
+    }
+    is_deeply([ keys %got ], [200], 'a long configuration: all are served after its reload')
+        or diag explain \%got;
+    is(scalar(() = $t->error_log =~ /handshake timed out/g), 0, 'and no connection is given up');
     $t->done;
 }
 

@@ -635,10 +635,10 @@ ngx_http_im_group_list_users(ngx_http_im_call_t *call)
         return ngx_http_im_call_refuse(call, NGX_HTTP_IM_NOT_MEMBER);
     }
 
-    /* no member's id and quotes are shorter than three bytes */
+    /* an id, its quotes and a comma, but for the last, are four bytes */
 
     members->profile = ngx_palloc(call->pool,
-                                  (users.len / 3 + 1) * sizeof(void *));
+                                  (users.len / 4 + 1) * sizeof(void *));
     if (members->profile == NULL) {
         return NGX_ERROR;
     }

@@ -233,6 +233,13 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
 
     p = call->made_time.data + call->made_time.len;
 
+    if (ngx_http_im_id_msg_seq(&call->made_msg) == 0
+        || !ngx_http_im_time_valid(&call->made_time)
+        || (p < last && *p != ' '))
+    {
+        return ngx_http_im_call_corrupt(call);
+    }
+
     if (p == last) {
         /* a group: its members find it by its head */
         ngx_http_im_sender_note(call, &call->conv_id, &args->from_id);
@@ -242,6 +249,10 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
 
     peer.data = p + 1;
     peer.len = last - peer.data;
+
+    if (!ngx_http_im_id_valid(&peer)) {
+        return ngx_http_im_call_corrupt(call);
+    }
 
     ngx_http_im_send_inbox(call, &args->from_id, &peer);
     ngx_http_im_send_inbox(call, &peer, &args->from_id);
