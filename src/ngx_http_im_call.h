@@ -89,6 +89,10 @@ struct ngx_http_im_call_s {
 };
 
 
+/* the step asks nothing; one that failed to ask is not idle */
+#define ngx_http_im_call_idle(call)                                          \
+    ((call)->pipeline->n == 0 && !(call)->pipeline->failed)
+
 /* a command with the key of a conversation or a user as its first argument */
 ngx_http_im_cmd_t *ngx_http_im_call_cmd(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_key_e what, ngx_str_t *id,

@@ -573,6 +573,10 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    /* the clock stood still while a long configuration was read */
+
+    ngx_time_update();
+
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {

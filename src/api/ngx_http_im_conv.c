@@ -355,7 +355,7 @@ ngx_http_im_page_rows(ngx_http_im_call_t *call)
                                            page->rows[0].row.seq, NULL);
     }
 
-    if (call->pipeline->n == 0) {
+    if (ngx_http_im_call_idle(call)) {
         return ngx_http_im_page_answer(call);
     }
 

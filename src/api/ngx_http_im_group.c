@@ -661,7 +661,7 @@ ngx_http_im_group_list_users(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    if (call->pipeline->n == 0) {
+    if (ngx_http_im_call_idle(call)) {
         return ngx_http_im_group_list_answer(call);
     }
 

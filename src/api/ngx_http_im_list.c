@@ -206,7 +206,7 @@ ngx_http_im_list_convs(ngx_http_im_call_t *call)
         return rc;
     }
 
-    if (call->pipeline->n == 0) {
+    if (ngx_http_im_call_idle(call)) {
         return ngx_http_im_list_heads(call);
     }
 
@@ -427,7 +427,7 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    if (call->pipeline->n == 0) {
+    if (ngx_http_im_call_idle(call)) {
         return ngx_http_im_list_answer(call);
     }
 

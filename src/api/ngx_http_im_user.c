@@ -144,7 +144,7 @@ ngx_http_im_user_set(ngx_http_im_call_t *call)
         }
     }
 
-    if (call->pipeline->n == 0) {
+    if (ngx_http_im_call_idle(call)) {
         return NGX_OK;
     }
 
@@ -206,7 +206,7 @@ ngx_http_im_user_get(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    if (call->pipeline->n == 0) {
+    if (ngx_http_im_call_idle(call)) {
         return ngx_http_im_user_get_answer(call);
     }
 

@@ -2,7 +2,7 @@ package Bench::Site;
 
 # One system under test: a private directory, a Redis on a unix socket in it
 # (nothing is persisted) and a server with one worker on a free port of
-# 127.0.0.1.  kind: module, lua, fastify, limit.
+# 127.0.0.1.  kind: module, lua, plain (Lua without the tuning), fastify, limit.
 
 use strict;
 use warnings;
@@ -88,6 +88,7 @@ sub conf {
     my %v = (
         %$self, redis => $self->{sock}, peers => "$HERE/peers",
         modules => modules_path(),
+        lua => $self->{kind} eq 'plain' ? 'plain' : 'im',
         module => $ENV{IM_MODULE} || "$ROOT/build/ngx_http_im_module.so",
         main => join("\n", ($> == 0 ? 'user root;' : ()), 'daemon off;',
             ($single ? 'master_process off;' : "worker_processes $self->{workers};"),
@@ -96,7 +97,8 @@ sub conf {
             'keepalive_timeout 600s;',
             map { "${_}_temp_path $self->{dir}/$_;" } qw(client_body proxy fastcgi uwsgi scgi)),
     );
-    my $text = slurp("$HERE/conf/$self->{kind}.conf");
+    my $name = $self->{kind} eq 'plain' ? 'lua' : $self->{kind};
+    my $text = slurp("$HERE/conf/$name.conf");
     $text =~ s/\{\{(\w+)\}\}/$v{$1} \/\/ croak "nothing for $1"/ge;
     my $file = "$self->{dir}/nginx.conf";
     open my $fh, '>', $file or croak "$file: $!";
@@ -197,14 +199,16 @@ sub seed_http {
 
 sub seed_script {
     my $self = shift;
-    my $script = slurp("$HERE/peers/schema/send.lua");
+    my $plain = $self->{kind} eq 'plain';
+    my $script = slurp("$HERE/peers/" . ($plain ? 'lua/plain_send.lua' : 'schema/send.lua'));
+    my ($head, $rows) = $plain ? qw(conv msg) : qw(h m);
     my $sha = Bench::Client::script_sha($script);
     my (@cmd, %conv);
     Bench::Client::redis_raw($self->{sock}, 'SCRIPT', 'LOAD', $script);
     my $n = Bench::Data::messages(sub {
         my ($conv, $from, $to, $text) = @_;
         my $id = $conv{$conv} ||= pair_id($from, $to);
-        push @cmd, resp('EVALSHA', $sha, 2, "h:$id", "m:$id", $id, $from, $to,
+        push @cmd, resp('EVALSHA', $sha, 2, "$head:$id", "$rows:$id", $id, $from, $to,
             0, qq("$text"), sprintf('%08x', rand 2**32), '', 86400000);
     });
     redis_pipe($self->{sock}, sub { shift @cmd });

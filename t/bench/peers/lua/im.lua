@@ -20,8 +20,10 @@ local M = {}
 
 function M.init(dir, path)
     sock = "unix:" .. path
-    for _, name in ipairs { "send", "read", "group" } do
-        local f = assert(io.open(dir .. "/" .. name .. ".lua"))
+    for name, file in pairs { send = "schema/send", read = "schema/read",
+        group = "schema/group", plain_send = "lua/plain_send" }
+    do
+        local f = assert(io.open(dir .. "/" .. file .. ".lua"))
         local text = f:read("*a")
         f:close()
         local sha = gsub(ngx.sha1_bin(text), ".", function (c)
@@ -298,7 +300,9 @@ function M.list()
 end
 
 
-function M.send()
+-- first_of(red, conv) is the first of a pair, nil for a group
+
+local function send(first_of, name, head, rows)
     local v = body()
     local from = id_of(v, "from_id")
     local conv, to = v.conv_id, v.to_id
@@ -323,16 +327,14 @@ function M.send()
     local red = connect()
     if conv then
         id_of(v, "conv_id")
-        local head = red:getrange("h:" .. conv, 0, 220)
-        local a = match(head, "^%d+ %d+ 0 %S+ (%S+) ")
-        if a and to and pair(from, to) ~= conv then
+        if first_of(red, conv) and to and pair(from, to) ~= conv then
             return refuse("conv_mismatch")
         end
         to = ""
     else
         conv = pair(from, to)
     end
-    local r = run(red, "send", 2, "h:" .. conv, "m:" .. conv, conv, from, to,
+    local r = run(red, name, 2, head .. conv, rows .. conv, conv, from, to,
         typ, encode(msg), format("%08x", random(0, 0x7fffffff)), cid or "",
         86400000)
     release(red)
@@ -340,6 +342,14 @@ function M.send()
     local h = ngx.header
     h["X-IM-Conv-Id"], h["X-IM-Msg-Id"], h["X-IM-Msg-Time"] = conv, r[1], r[2]
     answer("{}")
+end
+
+
+function M.send()
+    send(function (red, conv)
+        return match(red:getrange("h:" .. conv, 0, 220),
+            "^%d+ %d+ 0 %S+ (%S+) ")
+    end, "send", "h:", "m:")
 end
 
 
@@ -429,5 +439,11 @@ function M.user_set()
     answer("{}")
 end
 
+
+M.lib = {
+    connect = connect, release = release, commit = commit, run = run,
+    refuse = refuse, body = body, id_of = id_of, int_of = int_of, pair = pair,
+    answer = answer, send = send,
+}
 
 return M
