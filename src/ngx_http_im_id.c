@@ -68,7 +68,7 @@ ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
     ngx_str_t   *swap;
     ngx_sha1_t   sha1;
 
-    if (ngx_memn2cmp(a->data, b->data, a->len, b->len) > 0) {
+    if (ngx_http_im_id_order(a, b) > 0) {
         swap = a;
         a = b;
         b = swap;
@@ -81,6 +81,13 @@ ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
     ngx_sha1_final(digest, &sha1);
 
     ngx_hex_dump(dst, digest, NGX_HTTP_IM_PAIR_LEN / 2);
+}
+
+
+ngx_int_t
+ngx_http_im_id_order(ngx_str_t *a, ngx_str_t *b)
+{
+    return ngx_memn2cmp(a->data, b->data, a->len, b->len);
 }
 
 

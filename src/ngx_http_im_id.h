@@ -23,6 +23,9 @@ ngx_uint_t ngx_http_im_id_is_pair(ngx_str_t *id);
 void ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
     u_char dst[NGX_HTTP_IM_PAIR_LEN]);
 
+/* the order of bytes, as memcmp() has it */
+ngx_int_t ngx_http_im_id_order(ngx_str_t *a, ngx_str_t *b);
+
 /* PREFIX_T_N shows as id N and type T, anything else whole and typeless */
 void ngx_http_im_id_split(ngx_str_t *id, ngx_str_t *shown, ngx_str_t *type);
 

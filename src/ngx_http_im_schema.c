@@ -23,8 +23,8 @@ static ngx_int_t ngx_http_im_schema_word(u_char **p, u_char *last,
 ngx_int_t
 ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
 {
-    u_char      *p, *last, sender;
-    ngx_uint_t   i;
+    u_char      *p, *last;
+    ngx_uint_t   i, sender;
 
     p = src->data;
     last = p + src->len;
@@ -59,7 +59,7 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
 
     } else {
 
-        if (src->len < NGX_HTTP_IM_HEAD_PAIR_TYPE + 2) {
+        if (src->len < NGX_HTTP_IM_HEAD_PAIR_TYPE + 3) {
             return NGX_ERROR;
         }
 
@@ -73,17 +73,18 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
         }
 
         head->type.data = p + NGX_HTTP_IM_HEAD_PAIR_TYPE;
-        sender = head->type.data[1];
-        p = head->type.data + 2;
+        sender = head->type.data[1] - '0';
+        head->first = head->type.data[2] - '0';
+        p = head->type.data + 3;
 
         if (ngx_http_im_schema_word(&p, last, &head->users[0]) != NGX_OK
             || ngx_http_im_schema_word(&p, last, &head->users[1]) != NGX_OK
-            || (sender != '0' && sender != '1'))
+            || sender > 1 || head->first > 1)
         {
             return NGX_ERROR;
         }
 
-        head->from = head->users[sender - '0'];
+        head->from = head->users[sender];
     }
 
     if (*head->type.data < '0' || *head->type.data > '9') {

@@ -25,9 +25,10 @@ typedef struct {
     ngx_str_t     from;        /* "" when there is no message */
     ngx_str_t     text;        /* escaped */
 
-    /* 1:1 only, who wrote first comes first */
+    /* 1:1 only, in the order of bytes */
     ngx_str_t     users[2];
     int64_t       read[2];     /* their positions */
+    ngx_uint_t    first;       /* which of them wrote first */
 } ngx_http_im_head_t;
 
 

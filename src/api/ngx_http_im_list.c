@@ -645,7 +645,7 @@ static ngx_int_t
 ngx_http_im_list_write_users(ngx_http_im_call_t *call,
     ngx_http_im_list_row_t *row, ngx_str_t *info)
 {
-    ngx_str_t             users, shown, type[2];
+    ngx_str_t             users, shown, type[2], *one, *two;
     ngx_http_im_json_t   *w;
     ngx_http_im_reply_t  *reply;
 
@@ -669,13 +669,16 @@ ngx_http_im_list_write_users(ngx_http_im_call_t *call,
         return NGX_OK;
     }
 
-    ngx_http_im_id_split(&row->head.users[0], &shown, &type[0]);
-    ngx_http_im_id_split(&row->head.users[1], &shown, &type[1]);
+    one = &row->head.users[row->head.first];
+    two = &row->head.users[!row->head.first];
+
+    ngx_http_im_id_split(one, &shown, &type[0]);
+    ngx_http_im_id_split(two, &shown, &type[1]);
 
     ngx_http_im_json_lit(w, "\"");
-    ngx_http_im_json_str(w, &row->head.users[0]);
+    ngx_http_im_json_str(w, one);
     ngx_http_im_json_lit(w, "\",\"");
-    ngx_http_im_json_str(w, &row->head.users[1]);
+    ngx_http_im_json_str(w, two);
     ngx_http_im_json_lit(w, "\"],\"users_type\":[\"");
     ngx_http_im_json_str(w, &type[0]);
     ngx_http_im_json_lit(w, "\",\"");

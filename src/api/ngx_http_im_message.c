@@ -56,8 +56,8 @@ static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
 
 
 /*
- * script send -> "msg_id time", for a 1:1 followed by " " and the other user,
- * or the code of a refusal; then for a 1:1 ZADD GT inbox of both -> how many
+ * script send -> "msg_id time", for a 1:1 named by its id followed by " "
+ * and the other user, or the code of a refusal; then for a 1:1 ZADD GT inbox of both -> how many
  * are new.  A retry with the same client_msg_id does both again, and so
  * repairs what was left half done.
  */
@@ -151,7 +151,8 @@ ngx_http_im_send(ngx_http_im_call_t *call)
 {
     u_char                     random[NGX_HTTP_IM_RAND_LEN], type;
     u_char                     window[NGX_INT64_LEN];
-    ngx_str_t                  argv[7];
+    u_char                     users[2 * (NGX_HTTP_IM_ID_MAX + 1)];
+    ngx_str_t                  argv[8], *first, *second;
     ngx_uint_t                 kind;
     ngx_http_im_send_t        *send;
     ngx_http_im_send_args_t   *args;
@@ -174,16 +175,31 @@ ngx_http_im_send(ngx_http_im_call_t *call)
     type = (u_char) ('0' + args->msg_type);
 
     argv[0] = args->from_id;
-    argv[1] = args->to_id;
-    argv[2].data = random;
-    argv[2].len = NGX_HTTP_IM_RAND_LEN;
-    argv[3].data = &type;
-    argv[3].len = 1;
-    argv[4] = args->msg.escaped;
-    argv[5] = args->client_msg_id;
-    argv[6].data = window;
-    argv[6].len = ngx_sprintf(window, "%M", call->options->idempotency_window)
+    argv[1].data = &type;
+    argv[1].len = 1;
+    argv[2] = args->msg.escaped;
+    argv[3].data = random;
+    argv[3].len = NGX_HTTP_IM_RAND_LEN;
+    argv[4] = args->client_msg_id;
+    argv[5].data = window;
+    argv[5].len = ngx_sprintf(window, "%M", call->options->idempotency_window)
                   - window;
+    argv[6].data = users;
+    argv[6].len = 0;
+    ngx_str_set(&argv[7], "0");
+
+    if (args->to_id.len) {
+        first = &args->from_id;
+        second = &args->to_id;
+
+        if (ngx_http_im_id_order(first, second) > 0) {
+            first = &args->to_id;
+            second = &args->from_id;
+            ngx_str_set(&argv[7], "1");
+        }
+
+        argv[6].len = ngx_sprintf(users, "%V %V ", first, second) - users;
+    }
 
     /* sent twice it would be there twice, were it not for client_msg_id */
 
@@ -192,7 +208,7 @@ ngx_http_im_send(ngx_http_im_call_t *call)
     send->script = ngx_http_im_call_script(call, kind,
                                NGX_HTTP_IM_SCRIPT_SEND, &call->conv_id, keys,
                                ngx_http_im_id_is_pair(&call->conv_id) ? 3 : 4,
-                               argv, 7);
+                               argv, 8);
 
     call->state = send;
     call->next = ngx_http_im_send_stored;
@@ -240,15 +256,19 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
         return ngx_http_im_call_corrupt(call);
     }
 
-    if (p == last) {
+    if (!ngx_http_im_id_is_pair(&call->conv_id)) {
         /* a group: its members find it by its head */
         ngx_http_im_sender_note(call, &call->conv_id, &args->from_id);
         ngx_http_im_send_answer(call);
         return NGX_OK;
     }
 
-    peer.data = p + 1;
-    peer.len = last - peer.data;
+    peer = args->to_id;
+
+    if (peer.len == 0) {
+        peer.data = p + 1;
+        peer.len = (p < last) ? last - peer.data : 0;
+    }
 
     if (!ngx_http_im_id_valid(&peer)) {
         return ngx_http_im_call_corrupt(call);

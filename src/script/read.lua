@@ -19,7 +19,7 @@ if group then
     if tonumber(pos) < seq then redis.call('HSET', group, user, seq) end
     return 'ok'
 end
-local _, _, first, second = string.find(head, '^([^ ]+) ([^ ]+) ', 62)
+local _, _, first, second = string.find(head, '^([^ ]+) ([^ ]+) ', 63)
 local at = user == first and 29 or user == second and 44
 if not at then return 'not_member' end
 if tonumber(string.sub(head, at + 1, at + 15)) < seq then

@@ -15,16 +15,17 @@ use Bench::Data;
 use Bench::Site;
 use Bench::Wrk;
 
-use constant { ROUNDS => 3, SECONDS => 2, DEEP => 100_000, LONG => 1_000_000 };
+use constant { DEEP => 100_000, LONG => 1_000_000 };
 
 my ($say, $out);
 
 
-# %opt: say => sub; returns { NAME => [ { label..., rate, p50, p99 } ... ] }
+# %opt: rounds, seconds, say => sub; returns { NAME => [ { label..., rate, p50, p99 } ... ] }
 
 sub run {
     my (%opt) = @_;
-    ($say, $out) = ($opt{say}, { failed => 0 });
+    $say = $opt{say};
+    $out = { failed => 0, rounds => $opt{rounds}, seconds => $opt{seconds} };
 
     my $site = Bench::Site->new('module', connections => 16384)->start;
     $site->seed;
@@ -43,13 +44,13 @@ sub run {
 }
 
 
-# measures every row, in turn, ROUNDS times; a row is { label, wrk => {...} }
+# measures every row in turn, in every round; a row is { label, wrk => {...} }
 
 sub rounds {
     my ($name, @rows) = @_;
-    for my $round (1 .. ROUNDS) {
+    for my $round (1 .. $out->{rounds}) {
         for my $row (@rows) {
-            my $r = Bench::Wrk::run(seconds => SECONDS, seed => $round, %{ $row->{wrk} });
+            my $r = Bench::Wrk::run(seconds => $out->{seconds}, seed => $round, %{ $row->{wrk} });
             push @{ $row->{got} }, $r;
             next unless $r->{errors};
             $out->{failed} += $r->{errors};
@@ -79,14 +80,25 @@ sub send_text {
 sub lists {
     my ($site) = @_;
     my @n = (1, 20, 100, 500);
+    my @g = (20, 100);
     my @queue = map { [] } 1 .. 32;
     for my $n (@n) {
         push @{ $queue[$_ % 32] }, send_text(from_id => Bench::Data::doctor($_),
             to_id => "CKD_L_$n", msg => text_of($_)) for 0 .. $n - 1;
     }
+    for my $n (@g) {
+        for my $i (1 .. $n) {
+            my $id = "of$n-$i";
+            $site->must('/im/creat/group', { conv_id => $id, name => $id, owner_id => "CKD_G_$n",
+                member => [ map { Bench::Data::doctor($i + $_) } 1, 2 ] });
+            push @{ $queue[$i % 32] }, send_text(from_id => "CKD_G_$n", conv_id => $id,
+                msg => text_of($i));
+        }
+    }
     http_drive($site->port, \@queue);
-    rounds(list => map { { label => "$_", n => $_,
-        wrk => { port => $site->port, call => [ 'lists', "CKD_L_$_" ] } } } @n);
+    rounds(list => map { { label => $_->[0], n => $_->[0],
+        wrk => { port => $site->port, call => [ 'lists', $_->[1] ] } } }
+        map({ [ $_, "CKD_L_$_" ] } @n), map({ [ "$_ groups", "CKD_G_$_" ] } @g));
 }
 
 

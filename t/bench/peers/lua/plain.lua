@@ -12,8 +12,6 @@ local answer, pair = lib.answer, lib.pair
 local decode, encode, null = cjson.decode, cjson.encode, ngx.null
 local match, tonumber = string.match, tonumber
 
-cjson.encode_empty_table_as_object(false)
-
 local M = {}
 
 
@@ -66,7 +64,7 @@ local function page(red, conv, viewer, v)
             run(red, "read", 1, "pos:" .. viewer, conv, seq)
         end
     end
-    return encode(rows)
+    return #rows > 0 and encode(rows) or "[]"
 end
 
 

@@ -1,0 +1,225 @@
+# The reference documentation against the tables of the source: everything that
+# a table has is documented, and nothing is documented that no table has.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Test::IM;
+
+my $root = $Test::IM::ROOT;
+
+my $api = slurp("$root/docs/api.md");
+my $directives = slurp("$root/docs/directives.md");
+my $schema = slurp("$root/docs/redis-schema.md");
+my $internals = slurp("$root/docs/internals.md");
+
+
+# --- directives: headings "### name" in docs/directives.md
+
+my $module = source('module');
+my @http = names(table($module, 'ngx_http_im_commands'));
+my @block = names(table(source('store'), 'ngx_http_im_store_commands'));
+my @vars = names(table(source('variable'), 'ngx_http_im_vars'));
+
+cmp_ok(@http, '>=', 10, 'the table of directives is read');
+cmp_ok(@block, '>=', 9, 'the table of an im_redis block is read');
+cmp_ok(@vars, '>=', 6, 'the table of variables is read');
+
+is_deeply([ sort(headings($directives, 'Directives')) ], [ sort @http ],
+          'directives');
+is_deeply([ sort(headings($directives, 'Inside im_redis')) ],
+          [ sort @block ], 'directives of an im_redis block');
+is_deeply([ sort(headings($directives, 'Variables')) ],
+          [ sort map { "\$$_" } @vars ], 'variables');
+
+for my $name (@http, @block) {
+    my $part = part($directives, $name);
+    like($part, qr/^    syntax:  \Q$name\E\b/m, "$name has its syntax");
+    like($part, qr/^    default: \S/m, "$name has its default");
+    like($part, qr/^    context: \S/m, "$name has its context");
+}
+
+
+# --- contexts, as the table has them
+
+my %context = (
+    'NGX_HTTP_MAIN_CONF' => 'http',
+    'NGX_HTTP_IM_ANY_CONF' => 'http, server, location',
+    'NGX_HTTP_LOC_CONF' => 'location',
+    'NGX_HTTP_SRV_CONF' => 'server, location, if',
+);
+
+for my $row (rows(table($module, 'ngx_http_im_commands'))) {
+    my ($name, $first) = $row =~ /ngx_string\("(\w+)"\),\s*(\w+)/ or next;
+    like(part($directives, $name), qr/^    context: \Q$context{$first}\E$/m,
+         "$name: context");
+}
+
+
+# --- defaults that are numbers, as the merge has them
+
+my %shown = ('65536' => '64k', '32768' => '32k', '86400000' => '24h');
+
+while ($module =~ /ngx_conf_merge_(?:size|uint|msec)_value\(conf->(\w+),
+                   \s*prev->\w+,\s*(\d+)\)/gx)
+{
+    my ($name, $value) = ("im_$1", $shown{$2} // $2);
+    next if $name eq 'im_reply_full';
+    like(part($directives, $name), qr/^    default: $name \Q$value\E;$/m,
+         "$name: default $value");
+}
+
+
+# --- calls: a heading of docs/api.md for every route
+
+my @routes = names(table(source('route'), 'ngx_http_im_routes'));
+cmp_ok(@routes, '>=', 13, 'the table of routes is read');
+
+my %documented;
+$documented{$_}++ for $api =~ m{^### (/im/\S+)}mg;
+$documented{$_}++ for $api =~ m{^also: `(/im/\S+)`}mg;
+
+s/\*/{conv_id}/ for @routes;
+is_deeply([ sort keys %documented ], [ sort map { "/im/$_" } @routes ],
+          'calls');
+
+
+# --- fields: each stands in the table of its call, and no other does
+
+my %call_of = (
+    list => '/im/conv/list', conv_page => '/im/conv/{conv_id}',
+    pair_page => '/im/from/to', send => '/im/send/msg',
+    conv_read => '/im/conv/{conv_id}/read', user_set => '/im/user/set',
+    user => '/im/user/set', user_get => '/im/user/get',
+    group_create => '/im/creat/group', group_add => '/im/add/group/merber',
+    group_list => '/im/group/{conv_id}/list',
+);
+
+my %fields = map { $_ => [] } values %call_of;
+
+for my $file (glob "$root/src/api/*.c") {
+    my $text = slurp($file);
+
+    while ($text =~ /ngx_http_im_field_t\s+(ngx_http_im_(\w+)_fields)\[\]/g) {
+        my ($table, $path) = ($1, $call_of{$2});
+        ok(defined $path, "$table belongs to a call") or next;
+        push @{ $fields{$path} }, names(table($text, $table));
+    }
+}
+
+$fields{'/im/unread'} = $fields{'/im/conv/list'};
+
+for my $path (sort keys %fields) {
+    my ($table) = part($api, $path)
+                  =~ /^\| field .*\n\|[-|]+\n((?:\|.*\n)+)/m;
+    is_deeply([ sort(($table // '') =~ /^\| `(\w+)` /mg) ],
+              [ sort @{ $fields{$path} } ], "$path: fields");
+}
+
+
+# --- codes, with their status
+
+my %code;
+my $errors = table(source('error'), 'ngx_http_im_errors');
+$code{$1} = $2 while $errors =~ /ngx_string\("(\w+)"\), (\d+),/g;
+delete $code{ok};
+
+cmp_ok(keys %code, '>=', 21, 'the table of codes is read');
+
+my %row;
+$row{$1} = $2 while part($api, 'Codes') =~ /^\| `(\w+)` +\| (\d{3}) \|/mg;
+is_deeply(\%row, \%code, 'codes');
+
+
+# --- keys: a heading "### {c:ID}:x" for every kind
+
+my @kinds = table(source('key'), 'ngx_http_im_keys')
+            =~ /\{ '(\w)', '(\w)' \}/g;
+my @keys;
+push @keys, "{$1:ID}:$2" while join(' ', @kinds) =~ /(\w) (\w)/g;
+
+cmp_ok(@keys, '>=', 8, 'the table of keys is read');
+is_deeply([ sort($schema =~ /^### `PREFIX(\{\w:ID\}:\w)`/mg) ],
+          [ sort @keys ], 'keys');
+
+
+# --- scripts and files
+
+for my $script (map { m{([^/]+)\.lua$} } glob "$root/src/script/*.lua") {
+    like($schema, qr/`\Q$script\E\.lua`/, "$script.lua is described");
+}
+
+for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/api/*.c")) {
+    (my $name = $file) =~ s/.*ngx_http_im_(\w+)\.c/$1/;
+    like($internals, qr/^\| `(?:api\/)?\Q$name\E` /m,
+         "$name.c is in docs/internals.md");
+}
+
+
+# --- links
+
+for my $file ('README.md', map { "docs/$_" }
+              qw(api.md directives.md redis-schema.md internals.md
+                 testing.md))
+{
+    my $text = slurp("$root/$file");
+    (my $dir = $file) =~ s{[^/]*$}{};
+
+    for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
+        next if $link =~ /^https?:/;
+        my ($to, $anchor) = split /#/, $link;
+        my $target = length $to ? "$root/$dir$to" : "$root/$file";
+        ok(-e $target, "$file: $link leads somewhere") or next;
+        ok((grep { $_ eq $anchor } anchors(slurp($target))),
+           "$file: $link is a heading") if defined $anchor;
+    }
+}
+
+done_testing;
+
+
+sub source { return slurp("$root/src/ngx_http_im_$_[0].c") }
+
+
+# the text of a static table, from its name to the brace that ends it
+
+sub table {
+    my ($text, $name) = @_;
+    my ($body) = $text =~ /\b$name\[\]\s*=\s*\{(.*?)^\};/ms;
+    ok(defined $body, "the source has $name");
+    return $body // '';
+}
+
+
+sub rows { return $_[0] =~ /(\{\s*ngx_string\(.*?\})/sg }
+
+
+sub names { return $_[0] =~ /\{\s*ngx_string\("([^"]+)"\)/g }
+
+
+# headings of the third level under one of the second
+
+sub headings {
+    my ($text, $title) = @_;
+    my ($section) = $text =~ /^## \Q$title\E\n(.*?)(?=^## |\z)/ms;
+    return ($section // '') =~ /^### (\S+)$/mg;
+}
+
+
+# what stands under a heading, up to the next of any level
+
+sub part {
+    my ($text, $title) = @_;
+    my ($part) = $text =~ /^#+ \Q$title\E\n(.*?)(?=^#+ |\z)/ms;
+    return $part // '';
+}
+
+
+sub anchors {
+    return map { my $h = lc; $h =~ s/[^\w -]//g; $h =~ s/ /-/g; $h }
+           $_[0] =~ /^#+ (.*)$/mg;
+}
