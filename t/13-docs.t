@@ -123,24 +123,21 @@ for my $path (sort keys %fields) {
 
 # --- codes, with their status
 
-my %code;
-my $errors = table(source('error'), 'ngx_http_im_errors');
-$code{$1} = $2 while $errors =~ /ngx_string\("(\w+)"\), (\d+),/g;
+my %code = table(source('error'), 'ngx_http_im_errors')
+           =~ /ngx_string\("(\w+)"\), (\d+),/g;
 delete $code{ok};
 
 cmp_ok(keys %code, '>=', 21, 'the table of codes is read');
 
-my %row;
-$row{$1} = $2 while part($api, 'Codes') =~ /^\| `(\w+)` +\| (\d{3}) \|/mg;
+my %row = part($api, 'Codes') =~ /^\| `(\w+)` +\| (\d{3}) \|/mg;
 is_deeply(\%row, \%code, 'codes');
 
 
 # --- keys: a heading "### {c:ID}:x" for every kind
 
-my @kinds = table(source('key'), 'ngx_http_im_keys')
-            =~ /\{ '(\w)', '(\w)' \}/g;
+my $kinds = table(source('key'), 'ngx_http_im_keys');
 my @keys;
-push @keys, "{$1:ID}:$2" while join(' ', @kinds) =~ /(\w) (\w)/g;
+push @keys, "{$1:ID}:$2" while $kinds =~ /\{ '(\w)', '(\w)' \}/g;
 
 cmp_ok(@keys, '>=', 8, 'the table of keys is read');
 is_deeply([ sort($schema =~ /^### `PREFIX(\{\w:ID\}:\w)`/mg) ],

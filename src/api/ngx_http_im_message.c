@@ -57,9 +57,9 @@ static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
 
 /*
  * script send -> "msg_id time", for a 1:1 named by its id followed by " "
- * and the other user, or the code of a refusal; then for a 1:1 ZADD GT inbox of both -> how many
- * are new.  A retry with the same client_msg_id does both again, and so
- * repairs what was left half done.
+ * and the other user, or the code of a refusal; then for a 1:1 ZADD GT inbox
+ * of both -> how many are new.  A retry with the same client_msg_id does both
+ * again, and so repairs what was left half done.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_send = {
