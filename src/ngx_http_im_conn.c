@@ -4,6 +4,7 @@
 
 
 #define NGX_HTTP_IM_OUT_SIZE      65536
+#define NGX_HTTP_IM_FEED_SIZE     4096
 #define NGX_HTTP_IM_READ_TURN     262144
 #define NGX_HTTP_IM_BACKOFF_MIN   50
 #define NGX_HTTP_IM_BACKOFF_MAX   500
@@ -17,6 +18,8 @@ static void ngx_http_im_conn_hello(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_ready(ngx_http_im_job_t *job);
 static ngx_int_t ngx_http_im_conn_check(ngx_http_im_conn_t *conn,
     ngx_http_im_job_t *job);
+static ngx_int_t ngx_http_im_conn_decode(ngx_http_im_conn_t *conn, u_char *p,
+    size_t len);
 static ngx_int_t ngx_http_im_conn_replies(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_reply(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
@@ -340,10 +343,7 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
 
         conn->heard = ngx_current_msec;
 
-        if (ngx_http_im_decoder_feed(&conn->decoder, conn->redis->buf, n)
-            != NGX_OK
-            || ngx_http_im_conn_replies(conn) != NGX_OK)
-        {
+        if (ngx_http_im_conn_decode(conn, conn->redis->buf, n) != NGX_OK) {
             ngx_log_error(NGX_LOG_ERR, conn->redis->log, 0,
                           "im store \"%V\": %V sent an invalid reply: %s",
                           &conn->redis->store->name, conn->peer.name,
@@ -361,6 +361,30 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
     /* others are served before the rest of a flood */
 
     ngx_post_event(rev, &ngx_posted_next_events);
+}
+
+
+/*
+ * hiredis moves what is left of its buffer to the front after every reply,
+ * so it gets little at a time.
+ */
+
+static ngx_int_t
+ngx_http_im_conn_decode(ngx_http_im_conn_t *conn, u_char *p, size_t len)
+{
+    size_t  n;
+
+    for ( /* void */ ; len; p += n, len -= n) {
+        n = ngx_min(len, NGX_HTTP_IM_FEED_SIZE);
+
+        if (ngx_http_im_decoder_feed(&conn->decoder, p, n) != NGX_OK
+            || ngx_http_im_conn_replies(conn) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

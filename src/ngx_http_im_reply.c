@@ -54,6 +54,9 @@ ngx_http_im_decoder_init(ngx_http_im_decoder_t *d)
         return NGX_ERROR;
     }
 
+    /* the buffer is kept: it is bounded, and grown anew it would be copied */
+
+    reader->maxbuf = 0;
     reader->privdata = d;
     d->reader = reader;
 
