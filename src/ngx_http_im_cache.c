@@ -258,8 +258,7 @@ ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
 static uint32_t
 ngx_http_im_cache_hash(ngx_http_im_cache_key_t *key)
 {
-    return ngx_murmur_hash2(key->id.data, key->id.len)
-           ^ (key->scope * 2654435761u + key->kind);
+    return key->hash ^ (key->scope * 2654435761u + key->kind);
 }
 
 

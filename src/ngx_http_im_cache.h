@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     ngx_http_im_cache_e       kind;
     uint32_t                  scope;
+    uint32_t                  hash;      /* ngx_murmur_hash2() of the id */
     ngx_str_t                 id;
 } ngx_http_im_cache_key_t;
 

@@ -4,32 +4,33 @@
 #include <sys/random.h>
 
 
-/* A-Z a-z 0-9 _ - . : @, a bit per byte below 128 */
+/* A-Z a-z 0-9 _ - . : @; those above 127 are none of them */
 
-static const uint32_t  ngx_http_im_id_bytes[] = {
-    0x00000000,
-    0x07ff6000, /* 0011 1111 1111 0110 0000 ...  : 9-0 . - */
-    0x87ffffff, /* _ Z-A @ */
-    0x07fffffe  /* z-a */
+static const u_char  ngx_http_im_id_bytes[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1,
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0
 };
 
 
 ngx_uint_t
 ngx_http_im_id_valid(ngx_str_t *id)
 {
-    u_char  ch;
-    size_t  i;
+    u_char  *p, *last;
 
     if (id->len == 0 || id->len > NGX_HTTP_IM_ID_MAX) {
         return 0;
     }
 
-    for (i = 0; i < id->len; i++) {
-        ch = id->data[i];
+    last = id->data + id->len;
 
-        if (ch >= 128
-            || !(ngx_http_im_id_bytes[ch >> 5] & (1U << (ch & 0x1f))))
-        {
+    for (p = id->data; p < last; p++) {
+        if (!ngx_http_im_id_bytes[*p]) {
             return 0;
         }
     }

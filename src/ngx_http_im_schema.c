@@ -182,7 +182,7 @@ ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id)
 
     id->data = p;
 
-    p = ngx_strlchr(p, last, '"');
+    p = memchr(p, '"', last - p);
 
     if (p == NULL) {
         return NGX_ERROR;

@@ -39,6 +39,7 @@ struct ngx_http_im_profile_s {
     ngx_str_t                text[2];      /* name and picture, escaped, */
     ngx_http_im_cmd_t       *cmd;          /*   "" when unknown */
     ngx_msec_t               asked;
+    uint32_t                 hash;
     unsigned                 known:1;
 };
 

@@ -13,14 +13,14 @@ ngx_http_im_profile_t *
 ngx_http_im_profile_want(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles, ngx_str_t *id)
 {
-    uint32_t                 hash;
-    ngx_http_im_profile_t   *profile, **bucket;
+    uint32_t                  hash;
+    ngx_http_im_profile_t    *profile, **bucket;
 
     hash = ngx_murmur_hash2(id->data, id->len);
     bucket = &profiles->buckets[hash % NGX_HTTP_IM_PROFILE_BUCKETS];
 
     for (profile = *bucket; profile; profile = profile->next) {
-        if (ngx_http_im_same(&profile->id, id)) {
+        if (profile->hash == hash && ngx_http_im_same(&profile->id, id)) {
             return profile;
         }
     }
@@ -31,6 +31,7 @@ ngx_http_im_profile_want(ngx_http_im_call_t *call,
     }
 
     profile->id = *id;
+    profile->hash = hash;
 
     profile->next = *bucket;
     *bucket = profile;
@@ -63,6 +64,7 @@ ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
              profile = profile->asked_next)
         {
             key.id = profile->id;
+            key.hash = profile->hash;
 
             profile->known = (ngx_http_im_cache_get(call->cache, &key,
                                                     call->pool, profile->text)
@@ -124,6 +126,7 @@ ngx_http_im_profile_read(ngx_http_im_call_t *call,
     if (call->cache) {
         key.kind = NGX_HTTP_IM_CACHE_PROFILE;
         key.scope = call->scope;
+        key.hash = profile->hash;
         key.id = profile->id;
 
         ngx_http_im_cache_put(call->cache, &key, profile->asked,
@@ -142,6 +145,7 @@ ngx_http_im_profile_changed(ngx_http_im_call_t *call, ngx_str_t *id)
     if (call->cache) {
         key.kind = NGX_HTTP_IM_CACHE_PROFILE;
         key.scope = call->scope;
+        key.hash = ngx_murmur_hash2(id->data, id->len);
         key.id = *id;
 
         ngx_http_im_cache_forget(call->cache, &key);
@@ -165,6 +169,7 @@ ngx_http_im_sender_hint(ngx_http_im_call_t *call, ngx_str_t *conv_id,
 
     key.kind = NGX_HTTP_IM_CACHE_SENDER;
     key.scope = call->scope;
+    key.hash = ngx_murmur_hash2(conv_id->data, conv_id->len);
     key.id = *conv_id;
 
     ngx_http_im_cache_lock(call->cache);
@@ -192,6 +197,7 @@ ngx_http_im_sender_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
 
     key.kind = NGX_HTTP_IM_CACHE_SENDER;
     key.scope = call->scope;
+    key.hash = ngx_murmur_hash2(conv_id->data, conv_id->len);
     key.id = *conv_id;
 
     values[0] = *user;
