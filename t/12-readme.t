@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
@@ -140,7 +141,8 @@ sub example_conf {
     my $dir = $t->dir;
     my $version = $t->run($t->binary, '-V');
     my $ndk = $ENV{IM_NDK} // '/usr/lib/nginx/modules/ndk_http_module.so';
-    my $module = $ENV{IM_MODULE} || "$root/build/ngx_http_im_module.so";
+    my $module = abs_path($ENV{IM_MODULE}
+                          || "$root/build/ngx_http_im_module.so");
     my $temp = join '', map { "${_}_temp_path $dir/$_;\n" }
                qw(client_body proxy fastcgi uwsgi scgi);
 
