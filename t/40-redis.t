@@ -18,20 +18,22 @@ use Test::IM;
 my $scale = $Test::IM::SCALE;
 my ($user, $text) = ('u0000', 't0000');
 
+sub ms { return $_[0] * $scale . 'ms' }
+
 # one worker, so that whatever waits in it is in everybody's way
 my $t = Test::IM->new(
     redis => 0, redis_tcp => 1,
     redis_args => [qw(--enable-debug-command yes)],
     conf_im => 'im_reply full;',
-    store => <<'CONF',
+    store => <<"CONF",
         server unix:{{dir}}/p.sock;
-        timeout 600ms;
-        connect_timeout 300ms;
+        timeout ${\ ms(600)};
+        connect_timeout ${\ ms(300)};
 CONF
-    conf_http => <<'CONF',
-    im_redis direct { server unix:{{sock}}; timeout 600ms; connect_timeout 300ms; }
-    im_redis tcp { server 127.0.0.1:{{redis_port}}; timeout 600ms; connections 4; }
-    im_redis few { server unix:{{dir}}/p.sock; timeout 1500ms; max_pending 5; }
+    conf_http => <<"CONF",
+    im_redis direct { server unix:{{sock}}; timeout ${\ ms(600)}; connect_timeout ${\ ms(300)}; }
+    im_redis tcp { server 127.0.0.1:{{redis_port}}; timeout ${\ ms(600)}; connections 4; }
+    im_redis few { server unix:{{dir}}/p.sock; timeout ${\ ms(1500)}; max_pending 5; }
 CONF
     conf_server => <<'CONF',
         location /direct/ { im_pass direct; im_reply full; }
@@ -832,9 +834,10 @@ $t->done;
 {
     my $t = Test::IM->new(
         redis_args => [ '--requirepass', 'other', '--user', 'im', 'on', '>wrong', '~*', '+@all' ],
-        store => "server unix:{{sock}};\n password right;\n timeout 600ms;",
-        conf_http => <<'CONF',
-    im_redis named { server unix:{{sock}}; username im; password_file {{dir}}/pw; database 3; timeout 600ms; }
+        store => "server unix:{{sock}};\n password right;\n timeout " . ms(600) . ";",
+        conf_http => <<"CONF",
+    im_redis named { server unix:{{sock}}; username im; password_file {{dir}}/pw; database 3;
+                     timeout ${\ ms(600)}; }
 CONF
         conf_server => 'location /named/ { im_pass named; }',
     );
@@ -886,7 +889,7 @@ CONF
                                            Blocking => 0) } 1 .. 4;
     my $t = Test::IM->new(
         redis => 0,
-        store => 'server 127.0.0.1:' . $full->sockport . "; connect_timeout 300ms; timeout 5s;",
+        store => 'server 127.0.0.1:' . $full->sockport . "; connect_timeout " . ms(300) . "; timeout 5s;",
     )->start;
     my ($s, $r) = timed { $t->post('/im/unread', { from_id => 'a' }) };
     refused('connect_timeout', $r, $s, 'store_unavailable', 0.6);

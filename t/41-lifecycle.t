@@ -50,7 +50,7 @@ sub new {
         conf_im => 'im_reply full;',
         conf_http => '',
         store => ($with_proxy ? 'server unix:{{dir}}/p.sock;' : 'server unix:{{sock}};')
-            . ' timeout 1s; connect_timeout 500ms;', %opt);
+            . " timeout ${scale}s; connect_timeout " . 500 * $scale . 'ms;', %opt);
     my $p = $with_proxy && Proxy->new(listen => "unix:$t->{dir}/p.sock", to => "unix:$t->{sock}");
     $t->write_file('map', '');
     $t->start;
