@@ -65,7 +65,7 @@ static const ngx_http_im_error_t  ngx_http_im_errors[] = {
       ngx_string("the store gave an answer that makes no sense") },
 
     { ngx_string("store_unavailable"), 503,
-      ngx_string("the store cannot be reached; nothing was done") },
+      ngx_string("the store is not available now; nothing was done") },
 
     { ngx_string("outcome_unknown"), 504,
       ngx_string("the store did not answer in time; it may have been done") },

@@ -3,8 +3,6 @@
 #include "ngx_http_im_request.h"
 #include "ngx_http_im_variable.h"
 
-/* the one part of NDK used here */
-#define NDK_SET_VAR  1
 #include <ndk.h>
 
 
