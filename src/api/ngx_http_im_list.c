@@ -5,6 +5,9 @@
 /* how many conversations /im/unread adds up for one user */
 #define NGX_HTTP_IM_UNREAD_MAX   "65535"
 
+/* how many groups of a user are looked at */
+#define NGX_HTTP_IM_GROUPS_MAX   "10000"
+
 /* keys of one MGET: Redis serves others between two of them */
 #define NGX_HTTP_IM_MGET_KEYS    128
 
@@ -72,7 +75,7 @@ static const ngx_http_im_field_t  ngx_http_im_list_fields[] = {
 
 
 /*
- * ZREVRANGE inbox, SMEMBERS groups -> the user's conversations;
+ * ZREVRANGE inbox, SRANDMEMBER groups -> the user's conversations;
  * MGET head of every 1:1; GET head, HGET members user, HMGET settings of
  * every group; HMGET profile of all who may have written last;
  * a third round only for a group whose last sender is not among them
@@ -158,11 +161,14 @@ ngx_http_im_list_ask(ngx_http_im_call_t *call, ngx_str_t *stop)
                                        NGX_HTTP_IM_USER_INBOX, &args->from_id,
                                        argv, 4);
 
-    ngx_str_set(&argv[0], "SMEMBERS");
+    /* all of them, as long as there are not too many for one answer */
+
+    ngx_str_set(&argv[0], "SRANDMEMBER");
+    ngx_str_set(&argv[2], NGX_HTTP_IM_GROUPS_MAX);
 
     list->groups = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                         NGX_HTTP_IM_USER_GROUPS,
-                                        &args->from_id, argv, 2);
+                                        &args->from_id, argv, 3);
 
     call->state = list;
     call->next = ngx_http_im_list_convs;

@@ -37,8 +37,8 @@ sub run {
     connections($site);
     workers($site);
     idle();
-    memory($site);
     $site->stop;
+    memory();
 
     return $out;
 }
@@ -207,22 +207,27 @@ sub one {
 }
 
 
-# resident memory over a million requests of all four calls
+# resident memory over a million requests of all four calls, in a worker that
+# has done nothing else but grow its buffers
 
 sub memory {
-    my ($site) = @_;
+    my $site = Bench::Site->new('module')->start;
+    $site->seed;
     my @call = qw(page list send members);
-    Bench::Wrk::run(port => $site->port, call => [ $_ ], seconds => 1) for @call;
+    Bench::Wrk::run(port => $site->port, call => [ $_ ], seconds => 2) for @call;
     my @rows = ({ requests => 0, rss => $site->rss });
-    my ($n, $i) = (0, 0);
+    my ($n, $i, $next) = (0, 0, LONG / 8);
     while ($n < LONG) {
         my $r = Bench::Wrk::run(port => $site->port, call => [ $call[$i++ % 4] ], seconds => 2);
         $n += $r->{requests};
         $out->{failed} += $r->{errors};
-        push @rows, { requests => $n, rss => $site->rss } if $i % 4 == 0 || $n >= LONG;
+        next if $n < $next;
+        push @rows, { requests => $n, rss => $site->rss };
+        $next += LONG / 8 while $next <= $n;
     }
     $out->{memory} = \@rows;
     $say->(sprintf 'memory: %d KiB, after %d requests %d KiB', $rows[0]{rss}, $n, $rows[-1]{rss});
+    $site->stop;
 }
 
 1;
