@@ -14,8 +14,8 @@ use Bench::Data;
 use Bench::Site;
 use Bench::Wrk;
 
-our @PEERS   = qw(lua fastify);
-our @SYSTEMS = ('module', @PEERS, $ENV{QUICK} ? () : 'plain', 'limit');
+our @PEERS   = (qw(lua fastify), $ENV{QUICK} ? () : 'plain');
+our @SYSTEMS = ('module', @PEERS, 'limit');
 our %TITLE = (module => 'module', lua => 'OpenResty Lua', plain => 'Lua, plain',
               fastify => 'Fastify', limit => '`return 200`');
 

@@ -290,9 +290,9 @@ sub method {
   Fastify) and answers are put together from strings. They keep the same rules
   as the module: unread counts, membership, the read position that page 1
   moves, names and pictures joined when read, one `client_msg_id`, one message.
-- **Lua, plain** is no peer to be measured against but what is usually written:
-  a hash for a user and for a conversation, a pipeline a step, names asked for
-  at every read, cjson both ways (`t/bench/peers/lua/plain.lua`).
+- **Lua, plain** is what is usually written: a hash for a user and for a
+  conversation, a pipeline a step, names asked for at every read, cjson both
+  ways (`t/bench/peers/lua/plain.lua`). The best peer is the fastest of all.
 - **The data.** 1,000 users with profiles; 10,000 1:1 conversations of 12
   messages, 20 a patient; 50 groups of 200. The module's messages go in by its
   API, the peers' by the script that their API calls.
