@@ -25,8 +25,10 @@ static ngx_int_t ngx_http_im_outcome(ngx_http_im_job_t *job,
 static ngx_int_t ngx_http_im_run(ngx_http_im_job_t *job,
     ngx_http_im_call_t *call, ngx_http_im_step_pt step);
 static void ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc);
+static ngx_http_im_error_e ngx_http_im_verdict(ngx_http_im_call_t *call,
+    ngx_int_t rc);
 static void ngx_http_im_log(ngx_http_im_job_t *job, ngx_http_im_call_t *call,
-    ngx_str_t *error, ngx_log_t *log);
+    ngx_int_t rc, ngx_str_t *error, ngx_log_t *log);
 static void ngx_http_im_note(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx);
 static void ngx_http_im_cleanup(void *data);
 
@@ -354,6 +356,7 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     }
 
     if (rc != NGX_AGAIN) {
+        ngx_http_im_log(ctx->job, ctx->call, rc, NULL, r->connection->log);
         ngx_http_im_finish(ctx, rc);
         return;
     }
@@ -535,7 +538,7 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
         return;
     }
 
-    ngx_http_im_log(job, call, error, c ? c->log : ngx_cycle->log);
+    ngx_http_im_log(job, call, rc, error, c ? c->log : ngx_cycle->log);
 
     if (ctx == NULL) {
         ngx_http_im_redis_release(job);
@@ -569,16 +572,27 @@ ngx_http_im_outcome(ngx_http_im_job_t *job, ngx_http_im_call_t *call)
 }
 
 
+/* what a call's last step comes to */
+
+static ngx_http_im_error_e
+ngx_http_im_verdict(ngx_http_im_call_t *call, ngx_int_t rc)
+{
+    return (rc == NGX_OK) ? NGX_HTTP_IM_OK
+         : (rc == NGX_DECLINED) ? call->refusal.id
+         : NGX_HTTP_IM_INTERNAL;
+}
+
+
 /* one line for a failure of ours, none for a caller's */
 
 static void
 ngx_http_im_log(ngx_http_im_job_t *job, ngx_http_im_call_t *call,
-    ngx_str_t *error, ngx_log_t *log)
+    ngx_int_t rc, ngx_str_t *error, ngx_log_t *log)
 {
     ngx_str_t                   none = ngx_string("-");
     const ngx_http_im_error_t  *code;
 
-    code = ngx_http_im_error(call->refusal.id);
+    code = ngx_http_im_error(ngx_http_im_verdict(call, rc));
 
     if (code->status < 500) {
         return;
@@ -606,7 +620,7 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_im_note(r, ctx);
 
-    id = NGX_HTTP_IM_OK;
+    id = ngx_http_im_verdict(ctx->call, rc);
     ngx_str_null(&text);
 
     if (rc == NGX_OK) {
@@ -617,11 +631,7 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
         }
 
     } else if (rc == NGX_DECLINED) {
-        id = ctx->call->refusal.id;
         text = ctx->call->refusal.text;
-
-    } else {
-        id = NGX_HTTP_IM_INTERNAL;
     }
 
     ctx->code = ngx_http_im_error(id);
