@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use Digest::MD5 qw(md5_hex);
 use JSON::PP ();
 
 use Bench::Client;
@@ -64,7 +65,11 @@ sub requests {
 sub judge {
     my ($path, $status, $body, $head) = @_;
     croak "not JSON: $head" if $head !~ m{\r\nContent-Type: application/json}i;
-    my $v = $json->decode(do { my $t = $body; utf8::decode($t); $t });
+    # hundreds of ids, times the groups of a doctor, are as good as their digest
+    my $text = $body =~ s{"conv_users":\[("[^\]]{500,})\]}
+                         {'"conv_users":"' . md5_hex($1) . '"'}gre;
+    utf8::decode($text);
+    my $v = $json->decode($text);
     return "$status $v->{code}" if $status != 200;
 
     my $now = time * 1000;
