@@ -42,7 +42,7 @@ char *ngx_http_im_store_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_http_im_store_t *ngx_http_im_store_find(ngx_array_t *stores,
     ngx_str_t *name);
 
-/* a store of its own, with the defaults, for an address in im_pass */
+/* the store of an address in im_pass: one for each, with the defaults */
 ngx_http_im_store_t *ngx_http_im_store_pass(ngx_conf_t *cf,
     ngx_array_t *stores, ngx_str_t *value);
 

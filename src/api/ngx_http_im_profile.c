@@ -2,6 +2,11 @@
 #include "ngx_http_im_api.h"
 
 
+static void ngx_http_im_profile_key(ngx_http_im_call_t *call,
+    ngx_http_im_cache_e kind, ngx_str_t *id, uint32_t hash,
+    ngx_http_im_cache_key_t *key);
+
+
 void
 ngx_http_im_profiles_init(ngx_http_im_profiles_t *profiles)
 {
@@ -53,9 +58,6 @@ ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
     ngx_http_im_profile_t    *profile;
     ngx_http_im_cache_key_t   key;
 
-    key.kind = NGX_HTTP_IM_CACHE_PROFILE;
-    key.scope = call->scope;
-
     if (call->cache && profiles->wanted) {
 
         ngx_http_im_cache_lock(call->cache);
@@ -63,8 +65,8 @@ ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
         for (profile = profiles->wanted; profile;
              profile = profile->asked_next)
         {
-            key.id = profile->id;
-            key.hash = profile->hash;
+            ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_PROFILE,
+                                    &profile->id, profile->hash, &key);
 
             profile->known = (ngx_http_im_cache_get(call->cache, &key,
                                                     call->pool, profile->text)
@@ -124,10 +126,8 @@ ngx_http_im_profile_read(ngx_http_im_call_t *call,
     profile->known = 1;
 
     if (call->cache) {
-        key.kind = NGX_HTTP_IM_CACHE_PROFILE;
-        key.scope = call->scope;
-        key.hash = profile->hash;
-        key.id = profile->id;
+        ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
+                                profile->hash, &key);
 
         ngx_http_im_cache_put(call->cache, &key, profile->asked,
                               profile->text);
@@ -143,10 +143,8 @@ ngx_http_im_profile_changed(ngx_http_im_call_t *call, ngx_str_t *id)
     ngx_http_im_cache_key_t  key;
 
     if (call->cache) {
-        key.kind = NGX_HTTP_IM_CACHE_PROFILE;
-        key.scope = call->scope;
-        key.hash = ngx_murmur_hash2(id->data, id->len);
-        key.id = *id;
+        ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,
+                                ngx_murmur_hash2(id->data, id->len), &key);
 
         ngx_http_im_cache_forget(call->cache, &key);
     }
@@ -167,10 +165,9 @@ ngx_http_im_sender_hint(ngx_http_im_call_t *call, ngx_str_t *conv_id,
         return NGX_OK;
     }
 
-    key.kind = NGX_HTTP_IM_CACHE_SENDER;
-    key.scope = call->scope;
-    key.hash = ngx_murmur_hash2(conv_id->data, conv_id->len);
-    key.id = *conv_id;
+    ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
+                            ngx_murmur_hash2(conv_id->data, conv_id->len),
+                            &key);
 
     ngx_http_im_cache_lock(call->cache);
     rc = ngx_http_im_cache_get(call->cache, &key, call->pool, values);
@@ -195,13 +192,23 @@ ngx_http_im_sender_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
         return;
     }
 
-    key.kind = NGX_HTTP_IM_CACHE_SENDER;
-    key.scope = call->scope;
-    key.hash = ngx_murmur_hash2(conv_id->data, conv_id->len);
-    key.id = *conv_id;
+    ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
+                            ngx_murmur_hash2(conv_id->data, conv_id->len),
+                            &key);
 
     values[0] = *user;
     ngx_str_null(&values[1]);
 
     ngx_http_im_cache_put(call->cache, &key, ngx_current_msec, values);
+}
+
+
+static void
+ngx_http_im_profile_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
+{
+    key->kind = kind;
+    key->scope = call->scope;
+    key->hash = hash;
+    key->id = *id;
 }
