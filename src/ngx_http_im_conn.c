@@ -14,10 +14,6 @@ static void ngx_http_im_conn_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_conn_read_handler(ngx_event_t *rev);
 static void ngx_http_im_conn_write_handler(ngx_event_t *wev);
 static void ngx_http_im_conn_connected(ngx_http_im_conn_t *conn);
-static void ngx_http_im_conn_hello(ngx_http_im_conn_t *conn);
-static void ngx_http_im_conn_ready(ngx_http_im_job_t *job);
-static ngx_int_t ngx_http_im_conn_check(ngx_http_im_conn_t *conn,
-    ngx_http_im_job_t *job);
 static ngx_int_t ngx_http_im_conn_decode(ngx_http_im_conn_t *conn, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_im_conn_replies(ngx_http_im_conn_t *conn);
@@ -131,148 +127,7 @@ ngx_http_im_conn_connected(ngx_http_im_conn_t *conn)
         (void) ngx_tcp_nodelay(c);
     }
 
-    ngx_http_im_conn_hello(conn);
-}
-
-
-/*
- * The handshake is a job like any other, but for its queue: everything goes
- * out in one write, before the first command of a request.
- */
-
-static void
-ngx_http_im_conn_hello(ngx_http_im_conn_t *conn)
-{
-    u_char                   db[NGX_INT_T_LEN];
-    ngx_str_t                argv[3];
-    ngx_uint_t               i;
-    ngx_http_im_cmd_t       *cmd;
-    ngx_http_im_job_t       *job;
-    ngx_http_im_store_t     *store;
-    ngx_http_im_pipeline_t  *p;
-
-    store = conn->redis->store;
-
-    job = ngx_http_im_redis_job(conn->redis);
-    if (job == NULL) {
-        ngx_http_im_conn_fail(conn, 0, "out of memory");
-        return;
-    }
-
-    job->handler = ngx_http_im_conn_ready;
-    job->data = conn;
-
-    p = &job->pipeline;
-
-    if (store->password.len) {
-        ngx_str_set(&argv[0], "AUTH");
-        argv[1] = store->username.len ? store->username : store->password;
-        argv[2] = store->password;
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv,
-                                 store->username.len ? 3 : 2);
-    }
-
-    if (store->database) {
-        ngx_str_set(&argv[0], "SELECT");
-        argv[1].data = db;
-        argv[1].len = ngx_sprintf(db, "%i", store->database) - db;
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv, 2);
-    }
-
-    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
-        ngx_str_set(&argv[0], "SCRIPT");
-        ngx_str_set(&argv[1], "LOAD");
-        ngx_http_im_script_text(i, &argv[2]);
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv, 3);
-    }
-
-    if (p->failed) {
-        ngx_http_im_redis_release(job);
-        ngx_http_im_conn_fail(conn, 0, "out of memory");
-        return;
-    }
-
-    for (cmd = p->first; cmd; cmd = cmd->next) {
-        cmd->job = job;
-        cmd->retried = 1;
-        job->outstanding++;
-        ngx_queue_insert_tail(&conn->hello, &cmd->queue);
-    }
-
-    conn->handshake = job;
-    conn->state = NGX_HTTP_IM_CONN_HANDSHAKE;
-
-    ngx_http_im_conn_flush(conn);
-}
-
-
-static void
-ngx_http_im_conn_ready(ngx_http_im_job_t *job)
-{
-    ngx_str_t           *error;
-    ngx_http_im_conn_t  *conn;
-
-    conn = job->data;
-
-    error = ngx_http_im_redis_error(job);
-
-    if (error) {
-        ngx_log_error(NGX_LOG_ERR, conn->redis->log, 0,
-                      "im store \"%V\": %V refused the handshake: \"%V\"",
-                      &conn->redis->store->name, conn->peer.name, error);
-        ngx_http_im_conn_fail(conn, 0, "the handshake failed");
-        return;
-    }
-
-    if (ngx_http_im_conn_check(conn, job) != NGX_OK) {
-        ngx_http_im_conn_fail(conn, 0, "the handshake's replies are not its");
-        return;
-    }
-
-    conn->handshake = NULL;
-    ngx_http_im_redis_release(job);
-
-    if (conn->tries) {
-        ngx_log_error(NGX_LOG_NOTICE, conn->redis->log, 0,
-                      "im store \"%V\": %V is reachable again",
-                      &conn->redis->store->name, conn->peer.name);
-    }
-
-    ngx_del_timer(&conn->timer);
-
-    conn->tries = 0;
-    conn->state = NGX_HTTP_IM_CONN_READY;
-
-    ngx_http_im_redis_up(conn->redis);
-}
-
-
-/*
- * "OK" to all but the scripts, which are answered with their SHA1: a reply
- * that came from nowhere would shift all that follow.
- */
-
-static ngx_int_t
-ngx_http_im_conn_check(ngx_http_im_conn_t *conn, ngx_http_im_job_t *job)
-{
-    ngx_str_t          *reply, ok = ngx_string("OK");
-    ngx_uint_t          i, others;
-    ngx_http_im_cmd_t  *cmd;
-
-    others = job->pipeline.n - NGX_HTTP_IM_SCRIPTS;
-
-    for (cmd = job->pipeline.first, i = 0; cmd; cmd = cmd->next, i++) {
-        reply = (i < others) ? &ok : &conn->redis->store->scripts[i - others];
-
-        if (cmd->state != NGX_HTTP_IM_CMD_DONE
-            || cmd->reply.str.len != reply->len
-            || ngx_memcmp(cmd->reply.str.data, reply->data, reply->len) != 0)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
+    ngx_http_im_handshake(conn);
 }
 
 
@@ -285,6 +140,11 @@ ngx_http_im_conn_timer_handler(ngx_event_t *ev)
 
     if (conn->state == NGX_HTTP_IM_CONN_DOWN) {
         ngx_http_im_conn_connect(conn);
+        return;
+    }
+
+    if (conn->state == NGX_HTTP_IM_CONN_READY) {
+        ngx_http_im_handshake_again(conn);
         return;
     }
 
@@ -540,8 +400,9 @@ ngx_http_im_conn_next(ngx_http_im_conn_t *conn)
         return conn->partial;
     }
 
-    from = (conn->state == NGX_HTTP_IM_CONN_READY) ? &conn->redis->waiting
-                                                   : &conn->hello;
+    from = (conn->state == NGX_HTTP_IM_CONN_READY
+            && ngx_queue_empty(&conn->hello)) ? &conn->redis->waiting
+                                              : &conn->hello;
 
     if (ngx_queue_empty(from) || conn->renew) {
         return NULL;
@@ -690,7 +551,7 @@ ngx_http_im_conn_fail(ngx_http_im_conn_t *conn, ngx_err_t err,
 
     /* one line when it goes away, not one for every attempt after that */
 
-    level = conn->tries ? NGX_LOG_INFO : NGX_LOG_ERR;
+    level = (conn->tries || redis->wanting) ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     ngx_log_error(level, redis->log, err,
                   "im store \"%V\": lost the connection to %V: %s",

@@ -11,13 +11,13 @@
 #include "ngx_http_im_redis.h"
 
 
-/* between ngx_http_im_redis.c and ngx_http_im_conn.c only */
+/* between ngx_http_im_{redis,conn,handshake}.c only */
 
 typedef enum {
     NGX_HTTP_IM_CONN_DOWN = 0,       /* the timer runs to the next attempt */
     NGX_HTTP_IM_CONN_CONNECTING,     /* the timer is the connect timeout */
     NGX_HTTP_IM_CONN_HANDSHAKE,      /* so it is here */
-    NGX_HTTP_IM_CONN_READY
+    NGX_HTTP_IM_CONN_READY           /* to asking for the settings again */
 } ngx_http_im_conn_e;
 
 
@@ -35,7 +35,7 @@ typedef struct {
 
     ngx_queue_t               sent;          /* commands awaiting replies */
     ngx_queue_t               hello;         /* commands of the handshake */
-    ngx_http_im_job_t        *handshake;
+    ngx_http_im_job_t        *handshake;     /* also when asked again */
     ngx_http_im_decoder_t     decoder;
 
     u_char                   *out;           /* bytes not yet taken by */
@@ -75,6 +75,8 @@ struct ngx_http_im_redis_s {
     ngx_event_t               timer;         /* of the first deadline */
 
     u_char                   *buf;           /* what recv() fills */
+    ngx_uint_t                wanting;       /* of what is required, bits */
+    unsigned                  evicts:1;      /* it may throw keys away */
     unsigned                  down:1;        /* the last attempt failed */
 };
 
@@ -90,6 +92,13 @@ void ngx_http_im_conn_fail(ngx_http_im_conn_t *conn, ngx_err_t err,
 
 /* at exit: no reconnect */
 void ngx_http_im_conn_close(ngx_http_im_conn_t *conn);
+
+
+/* makes a connected connection ready, or fails it */
+void ngx_http_im_handshake(ngx_http_im_conn_t *conn);
+
+/* asks a ready one again whether the server is set as required */
+void ngx_http_im_handshake_again(ngx_http_im_conn_t *conn);
 
 
 /* a command has got its reply or never will */

@@ -23,6 +23,7 @@ static void ngx_http_im_redis_flush_handler(ngx_event_t *ev);
 static void ngx_http_im_redis_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_redis_arm(ngx_http_im_redis_t *redis);
 static ngx_uint_t ngx_http_im_redis_reachable(ngx_http_im_redis_t *redis);
+static const char *ngx_http_im_redis_reason(ngx_http_im_redis_t *redis);
 
 
 ngx_http_im_redis_t *
@@ -262,7 +263,7 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
     }
 
     if (!ngx_http_im_redis_reachable(redis)) {
-        ngx_http_im_redis_refuse(job, "no connection");
+        ngx_http_im_redis_refuse(job, ngx_http_im_redis_reason(redis));
         return;
     }
 
@@ -297,6 +298,14 @@ ngx_http_im_redis_reachable(ngx_http_im_redis_t *redis)
     }
 
     return 0;
+}
+
+
+static const char *
+ngx_http_im_redis_reason(ngx_http_im_redis_t *redis)
+{
+    return redis->wanting ? "the store is weaker than required"
+                          : "no connection";
 }
 
 
@@ -498,7 +507,7 @@ ngx_http_im_redis_down(ngx_http_im_redis_t *redis)
         redis->waiting_size -= cmd->resp.len;
 
         job = cmd->job;
-        job->reason = "no connection";
+        job->reason = ngx_http_im_redis_reason(redis);
 
         ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_REFUSED);
     }

@@ -9,6 +9,8 @@ static char *ngx_http_im_store_directive(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
 static char *ngx_http_im_store_server(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_im_store_require(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_http_im_store_t *ngx_http_im_store_create(ngx_conf_t *cf,
     ngx_array_t *stores, ngx_str_t *name);
 static char *ngx_http_im_store_complete(ngx_conf_t *cf,
@@ -106,6 +108,13 @@ static ngx_command_t  ngx_http_im_store_commands[] = {
       offsetof(ngx_http_im_store_t, max_pending),
       &ngx_http_im_store_pending_bounds },
 
+    { ngx_string("require"),
+      NGX_CONF_1MORE,
+      ngx_http_im_store_require,
+      0,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -175,10 +184,13 @@ ngx_http_im_store_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             continue;
         }
 
-        if (cf->args->nelts != 2) {
+        if (cf->args->nelts != 2
+            && (cmd->type != NGX_CONF_1MORE || cf->args->nelts < 2))
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" in an im_redis block takes one value",
-                               &value[0]);
+                               "\"%V\" in an im_redis block takes one value%s",
+                               &value[0],
+                               cmd->type == NGX_CONF_1MORE ? " or more" : "");
             return NGX_CONF_ERROR;
         }
 
@@ -197,7 +209,7 @@ ngx_http_im_store_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                        "unknown directive \"%V\" in an im_redis block; known "
                        "are server, username, password, password_file, "
                        "database, connections, connect_timeout, timeout, "
-                       "max_pending", &value[0]);
+                       "max_pending, require", &value[0]);
 
     return NGX_CONF_ERROR;
 }
@@ -221,6 +233,31 @@ ngx_http_im_store_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return (ngx_http_im_store_address(cf, store, &value[1]) == NGX_OK)
            ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_im_store_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                 *rv;
+    ngx_str_t            *value;
+    ngx_uint_t            i;
+    ngx_http_im_store_t  *store = conf;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        rv = ngx_http_im_require_word(&store->require, &value[i]);
+
+        if (rv != NGX_CONF_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"require %V\" %s",
+                               &value[i], rv);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -6,6 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_im_require.h"
 #include "ngx_http_im_script.h"
 
 
@@ -29,6 +30,7 @@ typedef struct {
     ngx_int_t               max_pending;
     ngx_msec_t              connect_timeout;
     ngx_msec_t              timeout;
+    ngx_http_im_require_t   require;
 
     ngx_str_t               scripts[NGX_HTTP_IM_SCRIPTS];    /* SHA1 */
 

@@ -148,6 +148,31 @@ for (qw(connect_timeout timeout)) {
     refused("$_ x", qr/$_/, conf_http => "im_redis a { $srv\n $_ x; #!\n }");
     refused("$_ 0", qr/$_/, conf_http => "im_redis a { $srv\n $_ 0; #!\n }");
 }
+for ([ '' => qr/require.*value/ ], [ 'nosuch' => qr/nosuch.*known are/ ],
+     [ 'appendonly=yes' => qr/known are/ ], [ 'appendfsync' => qr/known are/ ],
+     [ 'appendfsync=everysec' => qr/everysec.*known are.*always/ ],
+     [ 'APPENDONLY' => qr/known are/ ], [ '""' => qr/known are/ ],
+     [ 'min-replicas' => qr/known are/ ], [ 'min-replicas=' => qr/known are/ ],
+     [ 'min-replicas=0' => qr/between 1 and 1000/ ],
+     [ 'min-replicas=1001' => qr/between 1 and 1000/ ],
+     [ 'min-replicas=x' => qr/between 1 and 1000/ ],
+     [ 'min-replicas=-1' => qr/between 1 and 1000/ ],
+     [ 'min-replicas=99999999999999999999' => qr/between 1 and 1000/ ],
+     [ 'appendonly appendonly' => qr/"require appendonly" is duplicate/ ],
+     [ 'appendfsync=always appendonly appendfsync=always' => qr/duplicate/ ],
+     [ 'min-replicas=1 min-replicas=2' => qr/second.*remove one/ ],
+     [ 'appendonly nosuch' => qr/nosuch.*known are/ ])
+{
+    my ($words, $like) = @$_;
+    refused("require $words", $like,
+        conf_http => "im_redis a { $srv\n require $words; #!\n }");
+}
+refused('require twice the same', qr/duplicate/,
+    conf_http => "im_redis a { $srv\n require appendonly;\n"
+        . "require appendonly; #!\n }");
+is($t->conf_fails(conf_http => "im_redis a { $srv require appendonly;\n"
+        . "require appendfsync=always min-replicas=1000; }",
+        conf_server => '', conf_im => ''), undef, 'require, in several lines');
 refused('server with a bad port', qr/port/,
     conf_http => "im_redis a {\n server 127.0.0.1:99999; #!\n }");
 refused('im_pass to no store', qr/nosuch.*im_redis|im_redis.*nosuch/s,
