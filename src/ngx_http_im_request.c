@@ -98,23 +98,7 @@ const ngx_http_im_op_t *
 ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
     ngx_str_t *conv_id)
 {
-    ngx_str_t  path;
-
-    ngx_str_null(conv_id);
-
-    if (r->uri.len <= lcf->pass->prefix) {
-        return NULL;
-    }
-
-    path.data = r->uri.data + lcf->pass->prefix;
-    path.len = r->uri.len - lcf->pass->prefix;
-
-    if (path.data[0] == '/') {
-        path.data++;
-        path.len--;
-    }
-
-    return ngx_http_im_route(&path, conv_id);
+    return ngx_http_im_route_uri(&r->uri, lcf->pass->prefix, conv_id);
 }
 
 

@@ -53,12 +53,38 @@ ngx_http_im_route(ngx_str_t *path, ngx_str_t *conv_id)
 }
 
 
+const ngx_http_im_op_t *
+ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix, ngx_str_t *conv_id)
+{
+    ngx_str_t  path;
+
+    ngx_str_null(conv_id);
+
+    if (uri->len <= prefix) {
+        return NULL;
+    }
+
+    path.data = uri->data + prefix;
+    path.len = uri->len - prefix;
+
+    if (path.data[0] == '/') {
+        path.data++;
+        path.len--;
+    }
+
+    return ngx_http_im_route(&path, conv_id);
+}
+
+
 static ngx_uint_t
 ngx_http_im_route_match(const ngx_str_t *route, ngx_str_t *path,
     ngx_str_t *conv_id)
 {
     u_char     *p, *last, *start;
+    ngx_str_t   id;
     ngx_uint_t  i;
+
+    ngx_str_null(&id);
 
     p = path->data;
     last = path->data + path->len;
@@ -73,8 +99,8 @@ ngx_http_im_route_match(const ngx_str_t *route, ngx_str_t *path,
                 return 0;
             }
 
-            conv_id->data = start;
-            conv_id->len = p - start;
+            id.data = start;
+            id.len = p - start;
             continue;
         }
 
@@ -84,9 +110,10 @@ ngx_http_im_route_match(const ngx_str_t *route, ngx_str_t *path,
     }
 
     if (p != last) {
-        ngx_str_null(conv_id);
         return 0;
     }
+
+    *conv_id = id;
 
     return 1;
 }

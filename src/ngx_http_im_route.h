@@ -16,5 +16,9 @@
 const ngx_http_im_op_t *ngx_http_im_route(ngx_str_t *path,
     ngx_str_t *conv_id);
 
+/* the same of a whole URI, of which so many bytes are the location's name */
+const ngx_http_im_op_t *ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix,
+    ngx_str_t *conv_id);
+
 
 #endif /* _NGX_HTTP_IM_ROUTE_H_INCLUDED_ */

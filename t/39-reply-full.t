@@ -149,6 +149,11 @@ for (@bad) {
 
 my $l = logged(sub { $t->post('/im/nosuch', {}) });
 is_deeply([ @$l[1, 6] ], [ 'not_found', 404 ], 'no such call');
+for my $path (map { $_ =~ s/ID/$group/r }
+          qw(/im/conv/ID/nosuch /im/conv/ID/rea /im/group/ID/lis /im/group/ID)) {
+    $l = logged(sub { $t->post($path, {}) });
+    is_deeply([ @$l[0 .. 3] ], [ '-', 'not_found', '-', '-' ], "$path: no call, no conversation");
+}
 $l = logged(sub { $t->get('/im/conv/list') });
 is_deeply([ @$l[1, 6] ], [ 'method_not_allowed', 405 ], 'no such method');
 $l = logged(sub { $t->get('/site') });
