@@ -3,6 +3,7 @@
 
 
 #define NGX_HTTP_IM_PASSWORD_MAX   4096
+#define NGX_HTTP_IM_TIMEOUT_MAX    86400000    /* poll() takes an int of ms */
 
 
 static char *ngx_http_im_store_directive(ngx_conf_t *cf,
@@ -306,8 +307,12 @@ ngx_http_im_store_check_timeout(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_msec_t  *ms = data;
 
-    return *ms ? NGX_CONF_OK
-               : "of 0 would let nothing pass; give it some milliseconds";
+    if (*ms == 0) {
+        return "of 0 would let nothing pass; give it some milliseconds";
+    }
+
+    return (*ms <= NGX_HTTP_IM_TIMEOUT_MAX) ? NGX_CONF_OK
+                                            : "must be at most a day";
 }
 
 

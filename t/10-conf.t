@@ -147,6 +147,12 @@ refused('max_pending 0', qr/max_pending|between/,
 for (qw(connect_timeout timeout)) {
     refused("$_ x", qr/$_/, conf_http => "im_redis a { $srv\n $_ x; #!\n }");
     refused("$_ 0", qr/$_/, conf_http => "im_redis a { $srv\n $_ 0; #!\n }");
+    for my $long ('86400001ms', '25d', '4294967301ms', '9223372036854775807ms') {
+        refused("$_ $long", qr/"$_" must be at most a day/,
+            conf_http => "im_redis a { $srv\n $_ $long; #!\n }");
+    }
+    is($t->conf_fails(conf_http => "im_redis a { $srv $_ 1d; }",
+                      conf_server => '', conf_im => ''), undef, "$_ 1d");
 }
 for ([ '' => qr/require.*value/ ], [ 'nosuch' => qr/nosuch.*known are/ ],
      [ 'appendonly=yes' => qr/known are/ ], [ 'appendfsync' => qr/known are/ ],
