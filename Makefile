@@ -19,7 +19,8 @@ run: deps all
 
 test:
 	@t/tools/deps libjson-pp-perl nghttp2-client libnginx-mod-nchan \
-	    libnginx-mod-http-lua
+	    libnginx-mod-http-lua \
+	    $(if $(filter true,$(CI)),clang-14 libclang-rt-14-dev)
 	@$(MAKE) --no-print-directory all lint
 	@$(PROVE) $(TESTS)
 
@@ -44,7 +45,8 @@ asan: deps
 valgrind: deps all
 	@t/asan/valgrind-run
 
-fuzz: deps
+fuzz:
+	@t/tools/deps clang-14 libclang-rt-14-dev
 	@t/fuzz/run $(SECONDS)
 
 soak: deps all

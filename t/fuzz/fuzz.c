@@ -7,6 +7,8 @@
 ngx_log_t              fuzz_log;
 ngx_uint_t             fuzz_no_memory;
 ngx_uint_t             fuzz_own;
+ngx_uint_t             fuzz_conf;
+ngx_uint_t             fuzz_refusals;
 ngx_pid_t              ngx_pid = 1;
 ngx_int_t              ngx_ncpu = 1;
 volatile ngx_cycle_t  *ngx_cycle;
@@ -22,6 +24,11 @@ void
 ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
     const char *fmt, ...)
 {
+    if (fuzz_conf && level == NGX_LOG_EMERG) {
+        fuzz_refusals++;
+        return;
+    }
+
     fuzz_assert(level > NGX_LOG_ALERT || fuzz_no_memory);
 }
 

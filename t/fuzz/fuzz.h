@@ -31,6 +31,10 @@ extern ngx_uint_t  fuzz_no_memory;
 /* a harness at work: its own allocations do not fail */
 extern ngx_uint_t  fuzz_own;
 
+/* a configuration is read: lines of level emerg are its refusals */
+extern ngx_uint_t  fuzz_conf;
+extern ngx_uint_t  fuzz_refusals;
+
 ngx_pool_t *fuzz_pool(void);
 
 /* the input up to a byte, which is passed; all of it if there is none */

@@ -1,7 +1,11 @@
 
-/* What scripts put into strings, and ids, read back from anything. */
+/*
+ * What scripts put into strings, ids, and what a server tells of its settings,
+ * read back from anything.
+ */
 
 #include "fuzz.h"
+#include "ngx_http_im_require.h"
 
 
 static void
@@ -10,6 +14,75 @@ fuzz_inside(ngx_str_t *part, ngx_str_t *all)
     if (part->len) {
         fuzz_assert(part->data >= all->data
                     && part->data + part->len <= all->data + all->len);
+    }
+}
+
+
+/* as INFO, and word by word as CONFIG GET */
+
+static void
+fuzz_settings(ngx_str_t *all)
+{
+    u_char                 buf[1024], *p;
+    ngx_str_t              word;
+    ngx_uint_t             n, wanting;
+    const uint8_t         *q;
+    ngx_http_im_cmd_t      cmd[2];
+    ngx_http_im_reply_t    elts[16];
+    ngx_http_im_require_t  require;
+
+    ngx_memzero(cmd, sizeof(cmd));
+    ngx_memzero(elts, sizeof(elts));
+
+    cmd[0].next = &cmd[1];
+    cmd[0].reply.type = NGX_HTTP_IM_REPLY_STRING;
+    cmd[0].reply.str = *all;
+
+    for (n = 0, q = all->data; n < 16 && q < all->data + all->len; n++) {
+        elts[n].str = fuzz_until(&q, all->data + all->len, '\n');
+        elts[n].type = NGX_HTTP_IM_REPLY_STRING;
+    }
+
+    cmd[1].reply.type = NGX_HTTP_IM_REPLY_ARRAY;
+    cmd[1].reply.nelts = n;
+    cmd[1].reply.elts = elts;
+
+    (void) ngx_http_im_require_evicts(cmd);
+
+    for (n = 0; n < 8; n++) {
+        require.appendonly = (n & 1) != 0;
+        require.always = (n & 2) != 0;
+        require.min_replicas = (n & 4) ? 2 : 0;
+
+        wanting = ngx_http_im_require_judge(&require, cmd);
+        p = ngx_http_im_require_text(wanting, buf, buf + sizeof(buf));
+
+        fuzz_assert(n || wanting == 0);
+        fuzz_assert((p > buf) == (wanting != 0) && p < buf + 512);
+
+        /* nothing that CONFIG GET does not show is taken for granted */
+
+        wanting = ngx_http_im_require_judge(&require, &cmd[1]);
+        fuzz_assert(elts[1].str.len || n == 0 || wanting);
+    }
+
+    /* a word that is taken is taken once */
+
+    ngx_memzero(&require, sizeof(require));
+
+    word.data = buf;
+    word.len = ngx_min(all->len, sizeof(buf) - 1);
+    if (word.len) {
+        ngx_memcpy(buf, all->data, word.len);
+    }
+
+    buf[word.len] = '\0';
+
+    if (ngx_http_im_require_word(&require, &word) == NGX_CONF_OK) {
+        fuzz_assert(require.appendonly + require.always
+                    + (require.min_replicas != 0) == 1);
+        fuzz_assert(require.min_replicas <= 1000);
+        fuzz_assert(ngx_http_im_require_word(&require, &word) != NGX_CONF_OK);
     }
 }
 
@@ -77,6 +150,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     (void) ngx_http_im_error_find(&all);
     (void) ngx_http_im_reply_atoi(copy, size);
+
+    fuzz_settings(&all);
 
     a.data = copy;
     a.len = size / 2;
