@@ -2,6 +2,7 @@
 #include "ngx_http_im_field.h"
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_json.h"
+#include "ngx_http_im_plain.h"
 
 #include <jansson.h>
 
@@ -14,28 +15,57 @@ typedef struct {
     ngx_http_im_refusal_t  *refusal;
 } ngx_http_im_field_ctx_t;
 
+/* an object of jansson's, or members taken apart without it */
+
+typedef struct {
+    json_t                 *json;
+    ngx_http_im_plain_t    *members;
+    ngx_int_t               n;
+} ngx_http_im_object_t;
+
+/* one of the three; a string lives as long as what it was read from */
+
+typedef enum {
+    NGX_HTTP_IM_VALUE_STRING = 0,
+    NGX_HTTP_IM_VALUE_INT,
+    NGX_HTTP_IM_VALUE_OTHER
+} ngx_http_im_value_e;
+
+typedef struct {
+    ngx_http_im_value_e     type;
+    ngx_str_t               text;
+    int64_t                 number;
+    json_t                 *json;
+    unsigned                plain:1;     /* nothing in it asks for an escape */
+} ngx_http_im_value_t;
+
 typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 
 
 static ngx_int_t ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *fields, json_t *object, void *args);
+    const ngx_http_im_field_t *fields, ngx_http_im_object_t *object,
+    void *args);
+static ngx_uint_t ngx_http_im_field_value(ngx_http_im_object_t *object,
+    const ngx_str_t *name, ngx_http_im_value_t *value);
+static void ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value);
 static ngx_int_t ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, ngx_str_t *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, ngx_str_t *dst);
 static ngx_int_t ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst, size_t size);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst,
+    size_t size);
 static ngx_int_t ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, int64_t n, const char *between,
     const char *least);
@@ -70,6 +100,8 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     json_t                   *root;
     ngx_int_t                 rc;
     json_error_t              error;
+    ngx_http_im_plain_t       members[NGX_HTTP_IM_PLAIN_MAX];
+    ngx_http_im_object_t      object;
     ngx_http_im_field_ctx_t   ctx;
 
     ctx.pool = pool;
@@ -78,6 +110,14 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     if (len == 0) {
         body = (u_char *) "{}";
         len = 2;
+    }
+
+    object.json = NULL;
+    object.members = members;
+    object.n = ngx_http_im_plain_read(body, len, members);
+
+    if (object.n != NGX_DECLINED) {
+        return ngx_http_im_field_object(&ctx, fields, &object, args);
     }
 
     root = json_loadb((char *) body, len, JSON_REJECT_DUPLICATES, &error);
@@ -99,7 +139,9 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
                                   "the body must be a JSON object");
     }
 
-    rc = ngx_http_im_field_object(&ctx, fields, root, args);
+    object.json = root;
+
+    rc = ngx_http_im_field_object(&ctx, fields, &object, args);
 
     json_decref(root);
 
@@ -109,23 +151,25 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
 
 static ngx_int_t
 ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *fields, json_t *object, void *args)
+    const ngx_http_im_field_t *fields, ngx_http_im_object_t *object,
+    void *args)
 {
-    json_t                     *value;
     ngx_int_t                   rc;
+    ngx_uint_t                  found;
+    ngx_http_im_value_t         value;
     const ngx_http_im_field_t  *field;
 
     for (field = fields; field->name.len; field++) {
 
-        value = json_object_get(object, (char *) field->name.data);
+        found = ngx_http_im_field_value(object, &field->name, &value);
 
-        if (value && (field->flags & NGX_HTTP_IM_FIELD_EMPTY)
-            && json_is_string(value) && json_string_length(value) == 0)
+        if (found && (field->flags & NGX_HTTP_IM_FIELD_EMPTY)
+            && value.type == NGX_HTTP_IM_VALUE_STRING && value.text.len == 0)
         {
-            value = NULL;
+            found = 0;
         }
 
-        if (value == NULL) {
+        if (!found) {
 
             if (field->flags & NGX_HTTP_IM_FIELD_REQUIRED) {
                 return ngx_http_im_field_bad(ctx, "%V is missing", field);
@@ -134,7 +178,7 @@ ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
             continue;
         }
 
-        rc = ngx_http_im_field_readers[field->type](ctx, field, value,
+        rc = ngx_http_im_field_readers[field->type](ctx, field, &value,
                                             (u_char *) args + field->offset);
         if (rc != NGX_OK) {
             return rc;
@@ -145,18 +189,83 @@ ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
 }
 
 
+static ngx_uint_t
+ngx_http_im_field_value(ngx_http_im_object_t *object, const ngx_str_t *name,
+    ngx_http_im_value_t *value)
+{
+    json_t               *json;
+    ngx_int_t             i;
+    ngx_http_im_plain_t  *member;
+
+    if (object->json) {
+        json = json_object_get(object->json, (char *) name->data);
+
+        if (json == NULL) {
+            return 0;
+        }
+
+        ngx_http_im_field_json(json, value);
+
+        return 1;
+    }
+
+    for (i = 0; i < object->n; i++) {
+        member = &object->members[i];
+
+        if (member->name.len == name->len
+            && ngx_memcmp(member->name.data, name->data, name->len) == 0)
+        {
+            value->type = member->text.data ? NGX_HTTP_IM_VALUE_STRING
+                                            : NGX_HTTP_IM_VALUE_INT;
+            value->text = member->text;
+            value->number = member->number;
+            value->json = NULL;
+            value->plain = 1;
+
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value)
+{
+    value->json = json;
+    value->plain = 0;
+
+    switch (json_typeof(json)) {
+
+    case JSON_STRING:
+        value->type = NGX_HTTP_IM_VALUE_STRING;
+        value->text.data = (u_char *) json_string_value(json);
+        value->text.len = json_string_length(json);
+        break;
+
+    case JSON_INTEGER:
+        value->type = NGX_HTTP_IM_VALUE_INT;
+        value->number = json_integer_value(json);
+        break;
+
+    default:
+        value->type = NGX_HTTP_IM_VALUE_OTHER;
+    }
+}
+
+
 static ngx_int_t
 ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, ngx_str_t *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, ngx_str_t *dst)
 {
     ngx_str_null(dst);
 
-    if (!json_is_string(value)) {
+    if (value->type != NGX_HTTP_IM_VALUE_STRING) {
         return ngx_http_im_field_bad(ctx, "%V must be a string", field);
     }
 
-    dst->data = (u_char *) json_string_value(value);
-    dst->len = json_string_length(value);
+    *dst = value->text;
 
     if (field->type == NGX_HTTP_IM_FIELD_ID
         || field->type == NGX_HTTP_IM_FIELD_IDS)
@@ -189,7 +298,7 @@ ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t   rc;
     ngx_str_t   id, *copy;
@@ -216,7 +325,7 @@ ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t   rc;
     ngx_str_t   name, *copy;
@@ -236,7 +345,7 @@ ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t            rc;
     ngx_str_t            text;
@@ -251,6 +360,13 @@ ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
     copy->len = text.len;
     copy->set = 1;
 
+    if (value->plain) {
+        copy->escaped.len = text.len;
+        copy->escaped.data = ngx_pstrdup(ctx->pool, &text);
+
+        return copy->escaped.data ? NGX_OK : NGX_ERROR;
+    }
+
     return ngx_http_im_json_escape(ctx->pool, &copy->escaped, text.data,
                                    text.len);
 }
@@ -258,15 +374,15 @@ ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
-    if (!json_is_integer(value)) {
+    if (value->type != NGX_HTTP_IM_VALUE_INT) {
         return ngx_http_im_field_bad(ctx, "%V must be an integer", field);
     }
 
-    *(int64_t *) dst = json_integer_value(value);
+    *(int64_t *) dst = value->number;
 
-    return ngx_http_im_field_range(ctx, field, json_integer_value(value),
+    return ngx_http_im_field_range(ctx, field, value->number,
                                    "%V must be between %L and %L",
                                    "%V must be at least %L");
 }
@@ -274,16 +390,17 @@ ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst, size_t size)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst,
+    size_t size)
 {
     size_t     n;
     ngx_int_t  rc;
 
-    if (!json_is_array(value)) {
+    if (value->json == NULL || !json_is_array(value->json)) {
         return ngx_http_im_field_bad(ctx, "%V must be an array", field);
     }
 
-    n = json_array_size(value);
+    n = json_array_size(value->json);
 
     rc = ngx_http_im_field_range(ctx, field, n,
                                  "%V must have %L to %L elements",
@@ -298,13 +415,14 @@ ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
-    json_t      *seen;
-    size_t       i;
-    ngx_int_t    rc;
-    ngx_str_t   *id;
-    const char  *s;
+    json_t               *seen;
+    size_t                i;
+    ngx_int_t             rc;
+    ngx_str_t            *id;
+    const char           *s;
+    ngx_http_im_value_t   element;
 
     rc = ngx_http_im_field_array(ctx, field, value, dst, sizeof(ngx_str_t));
     if (rc != NGX_OK) {
@@ -318,7 +436,7 @@ ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < json_array_size(value); i++) {
+    for (i = 0; i < json_array_size(value->json); i++) {
 
         id = ngx_array_push(dst);
         if (id == NULL) {
@@ -326,12 +444,14 @@ ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
             break;
         }
 
-        rc = ngx_http_im_field_id(ctx, field, json_array_get(value, i), id);
+        ngx_http_im_field_json(json_array_get(value->json, i), &element);
+
+        rc = ngx_http_im_field_id(ctx, field, &element, id);
         if (rc != NGX_OK) {
             break;
         }
 
-        s = json_string_value(json_array_get(value, i));
+        s = json_string_value(element.json);
 
         if (json_object_get(seen, s)) {
             ((ngx_array_t *) dst)->nelts--;
@@ -352,34 +472,34 @@ ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, json_t *value, void *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
-    void       *object;
-    size_t      i;
-    json_t     *element;
-    ngx_int_t   rc;
+    void                  *args;
+    size_t                 i;
+    ngx_int_t              rc;
+    ngx_http_im_object_t   object;
 
     rc = ngx_http_im_field_array(ctx, field, value, dst, field->size);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    for (i = 0; i < json_array_size(value); i++) {
-        element = json_array_get(value, i);
+    for (i = 0; i < json_array_size(value->json); i++) {
+        object.json = json_array_get(value->json, i);
 
-        if (!json_is_object(element)) {
+        if (!json_is_object(object.json)) {
             return ngx_http_im_field_bad(ctx, "%V must hold objects only",
                                          field);
         }
 
-        object = ngx_array_push(dst);
-        if (object == NULL) {
+        args = ngx_array_push(dst);
+        if (args == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_memzero(object, field->size);
+        ngx_memzero(args, field->size);
 
-        rc = ngx_http_im_field_object(ctx, field->sub, element, object);
+        rc = ngx_http_im_field_object(ctx, field->sub, &object, args);
         if (rc != NGX_OK) {
             return rc;
         }

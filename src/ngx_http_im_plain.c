@@ -1,0 +1,250 @@
+
+#include "ngx_http_im_plain.h"
+
+
+/* an int64_t holds them whatever they are */
+#define NGX_HTTP_IM_PLAIN_DIGITS   18
+
+
+static u_char *ngx_http_im_plain_space(u_char *p, u_char *last);
+static u_char *ngx_http_im_plain_string(u_char *p, u_char *last,
+    ngx_str_t *string);
+static u_char *ngx_http_im_plain_utf8(u_char *p, u_char *last);
+static u_char *ngx_http_im_plain_integer(u_char *p, u_char *last,
+    int64_t *number);
+static ngx_uint_t ngx_http_im_plain_known(ngx_http_im_plain_t *members,
+    ngx_int_t n, ngx_str_t *name);
+
+
+ngx_int_t
+ngx_http_im_plain_read(u_char *body, size_t len,
+    ngx_http_im_plain_t members[NGX_HTTP_IM_PLAIN_MAX])
+{
+    u_char               *p, *last;
+    ngx_int_t             n;
+    ngx_http_im_plain_t  *member;
+
+    last = body + len;
+    p = ngx_http_im_plain_space(body, last);
+
+    if (p == last || *p++ != '{') {
+        return NGX_DECLINED;
+    }
+
+    n = 0;
+    p = ngx_http_im_plain_space(p, last);
+
+    if (p < last && *p == '}') {
+        goto end;
+    }
+
+    for ( ;; ) {
+
+        if (n == NGX_HTTP_IM_PLAIN_MAX) {
+            return NGX_DECLINED;
+        }
+
+        member = &members[n];
+
+        p = ngx_http_im_plain_string(p, last, &member->name);
+
+        if (p == NULL || ngx_http_im_plain_known(members, n, &member->name)) {
+            return NGX_DECLINED;
+        }
+
+        p = ngx_http_im_plain_space(p, last);
+
+        if (p == last || *p++ != ':') {
+            return NGX_DECLINED;
+        }
+
+        p = ngx_http_im_plain_space(p, last);
+
+        if (p < last && *p == '"') {
+            p = ngx_http_im_plain_string(p, last, &member->text);
+
+        } else {
+            ngx_str_null(&member->text);
+            p = ngx_http_im_plain_integer(p, last, &member->number);
+        }
+
+        if (p == NULL) {
+            return NGX_DECLINED;
+        }
+
+        n++;
+
+        p = ngx_http_im_plain_space(p, last);
+
+        if (p == last) {
+            return NGX_DECLINED;
+        }
+
+        if (*p == '}') {
+            goto end;
+        }
+
+        if (*p++ != ',') {
+            return NGX_DECLINED;
+        }
+
+        p = ngx_http_im_plain_space(p, last);
+    }
+
+end:
+
+    p = ngx_http_im_plain_space(p + 1, last);
+
+    return (p == last) ? n : NGX_DECLINED;
+}
+
+
+static u_char *
+ngx_http_im_plain_space(u_char *p, u_char *last)
+{
+    while (p < last && (*p == ' ' || *p == LF || *p == CR || *p == '\t')) {
+        p++;
+    }
+
+    return p;
+}
+
+
+/* the byte after the string, or NULL */
+
+static u_char *
+ngx_http_im_plain_string(u_char *p, u_char *last, ngx_str_t *string)
+{
+    if (p == last || *p++ != '"') {
+        return NULL;
+    }
+
+    string->data = p;
+
+    while (p < last) {
+
+        if (*p >= 0x80) {
+            p = ngx_http_im_plain_utf8(p, last);
+
+            if (p == NULL) {
+                return NULL;
+            }
+
+            continue;
+        }
+
+        if (*p == '"') {
+            string->len = p - string->data;
+            return p + 1;
+        }
+
+        if (*p == '\\' || *p < 0x20) {
+            return NULL;
+        }
+
+        p++;
+    }
+
+    return NULL;
+}
+
+
+/* the byte after a character of two to four bytes, in its only valid form */
+
+static u_char *
+ngx_http_im_plain_utf8(u_char *p, u_char *last)
+{
+    u_char      low, high;
+    ngx_uint_t  n;
+
+    low = 0x80;
+    high = 0xbf;
+
+    if (*p >= 0xc2 && *p <= 0xdf) {
+        n = 1;
+
+    } else if (*p >= 0xe0 && *p <= 0xef) {
+        n = 2;
+
+        if (*p == 0xe0) {
+            low = 0xa0;
+
+        } else if (*p == 0xed) {
+            high = 0x9f;           /* no surrogates */
+        }
+
+    } else if (*p >= 0xf0 && *p <= 0xf4) {
+        n = 3;
+
+        if (*p == 0xf0) {
+            low = 0x90;
+
+        } else if (*p == 0xf4) {
+            high = 0x8f;
+        }
+
+    } else {
+        return NULL;
+    }
+
+    if ((size_t) (last - p) <= n || p[1] < low || p[1] > high) {
+        return NULL;
+    }
+
+    for (p += 2; --n; p++) {
+        if ((*p & 0xc0) != 0x80) {
+            return NULL;
+        }
+    }
+
+    return p;
+}
+
+
+/* the byte after the digits: a fraction or an exponent is no end of a value */
+
+static u_char *
+ngx_http_im_plain_integer(u_char *p, u_char *last, int64_t *number)
+{
+    u_char      *first;
+    int64_t      n;
+    ngx_uint_t   minus;
+
+    minus = (p < last && *p == '-');
+    first = p + minus;
+
+    for (p = first, n = 0; p < last && *p >= '0' && *p <= '9'; p++) {
+
+        if (p - first == NGX_HTTP_IM_PLAIN_DIGITS) {
+            return NULL;
+        }
+
+        n = n * 10 + (*p - '0');
+    }
+
+    if (p == first || (*first == '0' && p - first > 1)) {
+        return NULL;
+    }
+
+    *number = minus ? -n : n;
+
+    return p;
+}
+
+
+static ngx_uint_t
+ngx_http_im_plain_known(ngx_http_im_plain_t *members, ngx_int_t n,
+    ngx_str_t *name)
+{
+    ngx_int_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (members[i].name.len == name->len
+            && ngx_memcmp(members[i].name.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
