@@ -2,10 +2,6 @@
 #include "ngx_http_im_cache.h"
 
 
-/* before anything that may still be under way, whatever the clock says */
-#define ngx_http_im_cache_long_ago()  (ngx_current_msec - NGX_MAX_INT32_VALUE)
-
-#define NGX_HTTP_IM_CACHE_TTL      900
 #define NGX_HTTP_IM_CACHE_VALUES   2048    /* longer ones are not kept */
 #define NGX_HTTP_IM_CACHE_EVICT    8       /* at most so many for one */
 
@@ -127,7 +123,8 @@ ngx_http_im_cache_unlock(ngx_http_im_cache_t *cache)
 
 ngx_int_t
 ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_key_t *key, ngx_pool_t *pool, ngx_str_t values[2])
+    ngx_http_im_cache_key_t *key, ngx_msec_t since, ngx_pool_t *pool,
+    ngx_str_t values[2])
 {
     u_char                     *p;
     size_t                      len;
@@ -136,8 +133,7 @@ ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
     entry = ngx_http_im_cache_find(cache, key, ngx_http_im_cache_hash(key));
 
     if (entry == NULL || !entry->valid
-        || (key->kind == NGX_HTTP_IM_CACHE_PROFILE
-            && ngx_current_msec - entry->asked >= NGX_HTTP_IM_CACHE_TTL))
+        || (ngx_msec_int_t) (entry->asked - since) <= 0)
     {
         return NGX_DECLINED;
     }

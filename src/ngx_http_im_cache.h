@@ -8,18 +8,17 @@
 
 
 /*
- * Names and pictures of users, shared by the workers.  An entry is good for
- * less than a second after it was asked for, so that a rename shows within
- * one on every machine; on this one it shows at once, as what was asked for
- * before the rename is not taken any more.
- *
- * It also remembers who wrote last in a group: a hint, to ask for that
- * profile a round earlier.
+ * What the workers of a machine tell each other: names and pictures of users,
+ * who wrote last in a group, up to when a conversation is in both inboxes.
+ * An entry knows when its values were asked for, and who takes it says how
+ * old it may be.  What was asked for before a change made here is never
+ * taken.
  */
 
 typedef enum {
     NGX_HTTP_IM_CACHE_PROFILE = 0,    /* name, img */
-    NGX_HTTP_IM_CACHE_SENDER          /* id, nothing; never expires */
+    NGX_HTTP_IM_CACHE_SENDER,         /* of a group: id, nothing */
+    NGX_HTTP_IM_CACHE_LISTED          /* of a 1:1: time, nothing */
 } ngx_http_im_cache_e;
 
 
@@ -49,9 +48,16 @@ ngx_shm_zone_t *ngx_http_im_cache_zone(ngx_conf_t *cf, ngx_str_t *name,
 void ngx_http_im_cache_lock(ngx_http_im_cache_t *cache);
 void ngx_http_im_cache_unlock(ngx_http_im_cache_t *cache);
 
-/* NGX_OK: values are copied to the pool; NGX_DECLINED; NGX_ERROR */
+/*
+ * NGX_OK: values, asked for after since, are copied to the pool;
+ * NGX_DECLINED; NGX_ERROR
+ */
 ngx_int_t ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_key_t *key, ngx_pool_t *pool, ngx_str_t values[2]);
+    ngx_http_im_cache_key_t *key, ngx_msec_t since, ngx_pool_t *pool,
+    ngx_str_t values[2]);
+
+/* before anything that may still be under way, whatever the clock says */
+#define ngx_http_im_cache_long_ago()  (ngx_current_msec - NGX_MAX_INT32_VALUE)
 
 /* asked: when the values were asked for */
 void ngx_http_im_cache_put(ngx_http_im_cache_t *cache,

@@ -72,6 +72,7 @@ struct ngx_http_im_call_s {
     uint64_t                      *random;    /* the worker's */
     ngx_http_im_cache_t           *cache;     /* or NULL */
     uint32_t                       scope;     /* of what is in the cache */
+    const ngx_msec_t              *reconnected;  /* the worker to the store */
 
     ngx_str_t                      conv_id;   /* of path or body */
     ngx_str_t                      from_id;   /* who acts, for logs */

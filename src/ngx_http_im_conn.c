@@ -487,6 +487,7 @@ ngx_http_im_conn_drop(ngx_http_im_conn_t *conn, const char *reason)
     }
 
     conn->state = NGX_HTTP_IM_CONN_DOWN;
+    conn->redis->changed = ngx_current_msec;
     conn->renew = 0;
 
     /* from the last to the first, as each goes back to the queue's head */

@@ -74,6 +74,7 @@ struct ngx_http_im_redis_s {
     ngx_event_t               run;           /* posted: call the handlers */
     ngx_event_t               timer;         /* of the first deadline */
 
+    ngx_msec_t                changed;       /* a connection came or went */
     u_char                   *buf;           /* what recv() fills */
     ngx_uint_t                wanting;       /* of what is required, bits */
     unsigned                  evicts:1;      /* it may throw keys away */

@@ -50,7 +50,8 @@ static ngx_uint_t ngx_http_im_field_value(ngx_http_im_object_t *object,
     const ngx_str_t *name, ngx_http_im_value_t *value);
 static void ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value);
 static ngx_int_t ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, ngx_str_t *dst);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
+    ngx_str_t *dst);
 static ngx_int_t ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
@@ -257,7 +258,8 @@ ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value)
 
 static ngx_int_t
 ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, ngx_str_t *dst)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
+    ngx_str_t *dst)
 {
     ngx_str_null(dst);
 

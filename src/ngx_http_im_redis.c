@@ -481,6 +481,7 @@ void
 ngx_http_im_redis_up(ngx_http_im_redis_t *redis)
 {
     redis->down = 0;
+    redis->changed = ngx_current_msec;
 
     ngx_post_event(&redis->flush, &ngx_posted_events);
 }
@@ -617,6 +618,13 @@ ngx_http_im_redis_timer_handler(ngx_event_t *ev)
             ngx_http_im_conn_fail(conn, 0, "no answer in time");
         }
     }
+}
+
+
+const ngx_msec_t *
+ngx_http_im_redis_changed(ngx_http_im_redis_t *redis)
+{
+    return &redis->changed;
 }
 
 

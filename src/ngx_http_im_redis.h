@@ -72,6 +72,9 @@ ngx_http_im_job_t *ngx_http_im_redis_job(ngx_http_im_redis_t *redis);
 void ngx_http_im_redis_submit(ngx_http_im_job_t *job);
 void ngx_http_im_redis_release(ngx_http_im_job_t *job);
 
+/* when a connection last came or went; lives as long as the worker */
+const ngx_msec_t *ngx_http_im_redis_changed(ngx_http_im_redis_t *redis);
+
 /* the first error reply of the round, or NULL */
 ngx_str_t *ngx_http_im_redis_error(ngx_http_im_job_t *job);
 

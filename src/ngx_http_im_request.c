@@ -401,7 +401,8 @@ ngx_http_im_prepare(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     call->pipeline = &job->pipeline;
     call->random = &imcf->random;
     call->cache = imcf->cache ? imcf->cache->data : NULL;
-    call->scope = lcf->scope + lcf->pass->store->number;
+    call->scope = lcf->scope + lcf->pass->store->scope;
+    call->reconnected = ngx_http_im_redis_changed(redis);
 
     ngx_http_im_json_init(&call->json, r->pool, 0);
 

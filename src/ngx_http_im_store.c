@@ -336,8 +336,6 @@ ngx_http_im_store_create(ngx_conf_t *cf, ngx_array_t *stores,
 
     *new = store;
 
-    store->number = stores->nelts;
-
     store->name = *name;
     store->database = NGX_CONF_UNSET;
     store->connections = NGX_CONF_UNSET;
@@ -364,6 +362,9 @@ ngx_http_im_store_create(ngx_conf_t *cf, ngx_array_t *stores,
 static char *
 ngx_http_im_store_complete(ngx_conf_t *cf, ngx_http_im_store_t *store)
 {
+    ngx_uint_t   i;
+    ngx_addr_t  *server;
+
     if (store->servers.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "no \"server\" in im_redis \"%V\"; add "
@@ -399,6 +400,15 @@ ngx_http_im_store_complete(ngx_conf_t *cf, ngx_http_im_store_t *store)
     ngx_conf_init_value(store->max_pending, 16384);
     ngx_conf_init_msec_value(store->connect_timeout, 1000);
     ngx_conf_init_msec_value(store->timeout, 2000);
+
+    server = store->servers.elts;
+    store->scope = store->database;
+
+    for (i = 0; i < store->servers.nelts; i++) {
+        store->scope = store->scope * 31
+                       + ngx_murmur_hash2(server[i].name.data,
+                                          server[i].name.len);
+    }
 
     return NGX_CONF_OK;
 }

@@ -20,7 +20,8 @@ typedef struct ngx_http_im_redis_s  ngx_http_im_redis_t;
 
 typedef struct {
     ngx_str_t               name;
-    uint32_t                number;             /* tells it from others */
+    uint32_t                scope;              /* in the cache: the same
+                                                   for the same data */
     ngx_array_t             servers;            /* of ngx_addr_t */
     ngx_str_t               username;
     ngx_str_t               password;

@@ -65,11 +65,30 @@ ngx_int_t ngx_http_im_profile_read(ngx_http_im_call_t *call,
 
 void ngx_http_im_profile_changed(ngx_http_im_call_t *call, ngx_str_t *id);
 
+
+/*
+ * What one call tells those that come after it, on this machine, through the
+ * cache.  Nothing depends on it but what has to be asked.
+ */
+
+void ngx_http_im_note_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key);
+
 /* who probably wrote last in a group, "" if there is no idea */
 ngx_int_t ngx_http_im_sender_hint(ngx_http_im_call_t *call,
     ngx_str_t *conv_id, ngx_str_t *user);
 void ngx_http_im_sender_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
     ngx_str_t *user);
+
+/*
+ * Both inboxes have the conversation, with a score of the same step of the
+ * clock as time or of a later one; asked: when they were written.
+ */
+ngx_uint_t ngx_http_im_listed(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *time);
+void ngx_http_im_listed_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *time, ngx_msec_t asked);
+int64_t ngx_http_im_listed_step(ngx_str_t *time);
 
 
 #endif /* _NGX_HTTP_IM_API_H_INCLUDED_ */

@@ -2,8 +2,8 @@
 #include "ngx_http_im_api.h"
 
 
-/* how many conversations /im/unread adds up for one user */
-#define NGX_HTTP_IM_UNREAD_MAX   "65535"
+/* how many conversations of one user are looked at */
+#define NGX_HTTP_IM_INBOX_MAX    65536
 
 /* how many groups of a user are looked at */
 #define NGX_HTTP_IM_GROUPS_MAX   "10000"
@@ -37,6 +37,7 @@ typedef struct {
     ngx_http_im_list_row_t  **sorted;
     ngx_uint_t                nrows;
     ngx_uint_t                nsorted;
+    ngx_uint_t                limit;      /* of what the inbox is asked for */
     ngx_http_im_profiles_t    profiles;
 } ngx_http_im_list_t;
 
@@ -45,13 +46,15 @@ static ngx_int_t ngx_http_im_list_check(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_unread(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_ask(ngx_http_im_call_t *call,
-    ngx_str_t *stop);
+    ngx_uint_t limit);
 static ngx_int_t ngx_http_im_list_convs(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_pairs(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
 static ngx_int_t ngx_http_im_list_groups(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
 static ngx_int_t ngx_http_im_list_heads(ngx_http_im_call_t *call);
+static ngx_uint_t ngx_http_im_list_sure(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list);
 static ngx_int_t ngx_http_im_list_head(ngx_http_im_call_t *call,
     ngx_http_im_list_row_t *row);
 static ngx_int_t ngx_http_im_list_position(ngx_http_im_call_t *call,
@@ -78,7 +81,8 @@ static const ngx_http_im_field_t  ngx_http_im_list_fields[] = {
  * ZREVRANGE inbox, SRANDMEMBER groups -> the user's conversations;
  * MGET head of every 1:1; GET head, HGET members user, HMGET settings of
  * every group; HMGET profile of all who may have written last;
- * a third round only for a group whose last sender is not among them
+ * a third round only for a group whose last sender is not among them.
+ * All of it again for more of the inbox where the last place is in doubt.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
@@ -115,31 +119,26 @@ ngx_http_im_list_check(ngx_http_im_call_t *call)
 }
 
 
+/* one more than is shown, to know whether there are more */
+
 static ngx_int_t
 ngx_http_im_list(ngx_http_im_call_t *call)
 {
-    u_char     buf[NGX_INT_T_LEN];
-    ngx_str_t  stop;
-
-    stop.data = buf;
-    stop.len = ngx_sprintf(buf, "%ui", call->options->list_max - 1) - buf;
-
-    return ngx_http_im_list_ask(call, &stop);
+    return ngx_http_im_list_ask(call, call->options->list_max + 1);
 }
 
 
 static ngx_int_t
 ngx_http_im_unread(ngx_http_im_call_t *call)
 {
-    ngx_str_t  stop = ngx_string(NGX_HTTP_IM_UNREAD_MAX);
-
-    return ngx_http_im_list_ask(call, &stop);
+    return ngx_http_im_list_ask(call, NGX_HTTP_IM_INBOX_MAX);
 }
 
 
 static ngx_int_t
-ngx_http_im_list_ask(ngx_http_im_call_t *call, ngx_str_t *stop)
+ngx_http_im_list_ask(ngx_http_im_call_t *call, ngx_uint_t limit)
 {
+    u_char                    stop[NGX_INT_T_LEN];
     ngx_str_t                 argv[4];
     ngx_http_im_list_t       *list;
     ngx_http_im_list_args_t  *args;
@@ -151,11 +150,14 @@ ngx_http_im_list_ask(ngx_http_im_call_t *call, ngx_str_t *stop)
         return NGX_ERROR;
     }
 
+    list->limit = ngx_min(limit, NGX_HTTP_IM_INBOX_MAX);
+
     ngx_http_im_profiles_init(&list->profiles);
 
     ngx_str_set(&argv[0], "ZREVRANGE");
     ngx_str_set(&argv[2], "0");
-    argv[3] = *stop;
+    argv[3].data = stop;
+    argv[3].len = ngx_sprintf(stop, "%ui", list->limit - 1) - stop;
 
     list->inbox = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                        NGX_HTTP_IM_USER_INBOX, &args->from_id,
@@ -408,6 +410,10 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
     ngx_qsort(list->sorted, list->nsorted, sizeof(void *),
               ngx_http_im_list_newest);
 
+    if (!ngx_http_im_list_sure(call, list)) {
+        return ngx_http_im_list_ask(call, 4 * list->limit);
+    }
+
     list->nsorted = ngx_min(list->nsorted, call->options->list_max);
 
     for (i = 0; i < list->nsorted; i++) {
@@ -440,6 +446,49 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
     call->next = ngx_http_im_list_answer;
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * The order of an inbox is that of the last messages but for those of one
+ * step of the clock, see ngx_http_im_listed().  So nothing that was not asked
+ * for is newer than the step of the last that was, and the list is right if
+ * its last place is.
+ */
+
+static ngx_uint_t
+ngx_http_im_list_sure(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
+{
+    ngx_str_t               *last;
+    ngx_uint_t               i, max;
+    ngx_http_im_list_row_t  *row;
+
+    max = call->options->list_max;
+
+    if (list->inbox->reply.nelts < list->limit
+        || list->limit == NGX_HTTP_IM_INBOX_MAX)
+    {
+        return 1;
+    }
+
+    for (i = list->inbox->reply.nelts; i; i--) {
+        row = &list->rows[i - 1];
+
+        if (row->head.time.len == 0) {
+            continue;
+        }
+
+        if (list->nsorted < max) {
+            return 0;
+        }
+
+        last = &list->sorted[max - 1]->head.time;
+
+        return ngx_http_im_listed_step(last)
+               > ngx_http_im_listed_step(&row->head.time);
+    }
+
+    return 0;
 }
 
 

@@ -14,6 +14,7 @@ typedef struct {
 typedef struct {
     ngx_http_im_cmd_t    *script;
     ngx_http_im_cmd_t    *inbox;
+    ngx_msec_t            asked;      /* for the inboxes to be written */
 } ngx_http_im_send_t;
 
 
@@ -58,8 +59,9 @@ static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
 /*
  * script send -> "msg_id time", for a 1:1 named by its id followed by " "
  * and the other user, or the code of a refusal; then for a 1:1 ZADD GT inbox
- * of both -> how many are new.  A retry with the same client_msg_id does both
- * again, and so repairs what was left half done.
+ * of both -> how many are new, unless it is known that they have it.  A retry
+ * with the same client_msg_id does both again, and so repairs what was left
+ * half done.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_send = {
@@ -221,6 +223,7 @@ static ngx_int_t
 ngx_http_im_send_stored(ngx_http_im_call_t *call)
 {
     u_char                   *p, *last;
+    int64_t                   seq;
     ngx_int_t                 rc;
     ngx_str_t                 result, peer;
     ngx_http_im_send_t       *send;
@@ -249,7 +252,9 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
 
     p = call->made_time.data + call->made_time.len;
 
-    if (ngx_http_im_id_msg_seq(&call->made_msg) == 0
+    seq = ngx_http_im_id_msg_seq(&call->made_msg);
+
+    if (seq == 0
         || !ngx_http_im_time_valid(&call->made_time)
         || (p < last && *p != ' '))
     {
@@ -274,10 +279,20 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
         return ngx_http_im_call_corrupt(call);
     }
 
+    /* a conversation that begins anew is in no inbox, whatever was noted */
+
+    if (seq > 1
+        && ngx_http_im_listed(call, &call->conv_id, &call->made_time))
+    {
+        ngx_http_im_send_answer(call);
+        return NGX_OK;
+    }
+
     ngx_http_im_send_inbox(call, &args->from_id, &peer);
     ngx_http_im_send_inbox(call, &peer, &args->from_id);
 
     send->inbox = call->pipeline->first;
+    send->asked = ngx_current_msec;
     call->next = ngx_http_im_send_listed;
 
     return NGX_AGAIN;
@@ -315,6 +330,8 @@ ngx_http_im_send_listed(ngx_http_im_call_t *call)
         return NGX_DECLINED;
     }
 
+    ngx_http_im_listed_note(call, &call->conv_id, &call->made_time,
+                            send->asked);
     ngx_http_im_send_answer(call);
 
     return NGX_OK;

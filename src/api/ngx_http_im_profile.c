@@ -2,9 +2,8 @@
 #include "ngx_http_im_api.h"
 
 
-static void ngx_http_im_profile_key(ngx_http_im_call_t *call,
-    ngx_http_im_cache_e kind, ngx_str_t *id, uint32_t hash,
-    ngx_http_im_cache_key_t *key);
+/* for how long a profile is good: a rename shows within a second */
+#define NGX_HTTP_IM_PROFILE_TTL   900
 
 
 void
@@ -55,20 +54,23 @@ ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles)
 {
     ngx_str_t                 argv[4];
+    ngx_msec_t                since;
     ngx_http_im_profile_t    *profile;
     ngx_http_im_cache_key_t   key;
 
     if (call->cache && profiles->wanted) {
+
+        since = ngx_current_msec - NGX_HTTP_IM_PROFILE_TTL;
 
         ngx_http_im_cache_lock(call->cache);
 
         for (profile = profiles->wanted; profile;
              profile = profile->asked_next)
         {
-            ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_PROFILE,
-                                    &profile->id, profile->hash, &key);
+            ngx_http_im_note_key(call, NGX_HTTP_IM_CACHE_PROFILE,
+                                 &profile->id, profile->hash, &key);
 
-            profile->known = (ngx_http_im_cache_get(call->cache, &key,
+            profile->known = (ngx_http_im_cache_get(call->cache, &key, since,
                                                     call->pool, profile->text)
                               == NGX_OK);
         }
@@ -126,8 +128,8 @@ ngx_http_im_profile_read(ngx_http_im_call_t *call,
     profile->known = 1;
 
     if (call->cache) {
-        ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
-                                profile->hash, &key);
+        ngx_http_im_note_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
+                             profile->hash, &key);
 
         ngx_http_im_cache_put(call->cache, &key, profile->asked,
                               profile->text);
@@ -143,72 +145,9 @@ ngx_http_im_profile_changed(ngx_http_im_call_t *call, ngx_str_t *id)
     ngx_http_im_cache_key_t  key;
 
     if (call->cache) {
-        ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,
-                                ngx_murmur_hash2(id->data, id->len), &key);
+        ngx_http_im_note_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,
+                             ngx_murmur_hash2(id->data, id->len), &key);
 
         ngx_http_im_cache_forget(call->cache, &key);
     }
-}
-
-
-ngx_int_t
-ngx_http_im_sender_hint(ngx_http_im_call_t *call, ngx_str_t *conv_id,
-    ngx_str_t *user)
-{
-    ngx_int_t                rc;
-    ngx_str_t                values[2];
-    ngx_http_im_cache_key_t  key;
-
-    ngx_str_null(user);
-
-    if (call->cache == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
-                            ngx_murmur_hash2(conv_id->data, conv_id->len),
-                            &key);
-
-    ngx_http_im_cache_lock(call->cache);
-    rc = ngx_http_im_cache_get(call->cache, &key, call->pool, values);
-    ngx_http_im_cache_unlock(call->cache);
-
-    if (rc == NGX_OK) {
-        *user = values[0];
-    }
-
-    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
-}
-
-
-void
-ngx_http_im_sender_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
-    ngx_str_t *user)
-{
-    ngx_str_t                values[2];
-    ngx_http_im_cache_key_t  key;
-
-    if (call->cache == NULL) {
-        return;
-    }
-
-    ngx_http_im_profile_key(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
-                            ngx_murmur_hash2(conv_id->data, conv_id->len),
-                            &key);
-
-    values[0] = *user;
-    ngx_str_null(&values[1]);
-
-    ngx_http_im_cache_put(call->cache, &key, ngx_current_msec, values);
-}
-
-
-static void
-ngx_http_im_profile_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
-    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
-{
-    key->kind = kind;
-    key->scope = call->scope;
-    key->hash = hash;
-    key->id = *id;
 }

@@ -1,0 +1,135 @@
+
+#include "ngx_http_im_api.h"
+
+
+/*
+ * How far the score of an inbox may stay behind the last message: 16 seconds,
+ * counted in steps of the clock, so that a list knows which entries may have
+ * changed places.
+ */
+#define NGX_HTTP_IM_LISTED_SHIFT   14
+
+/* the clocks of workers read the start of a turn */
+#define NGX_HTTP_IM_LISTED_MARGIN  1000
+
+
+void
+ngx_http_im_note_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
+{
+    key->kind = kind;
+    key->scope = call->scope;
+    key->hash = hash;
+    key->id = *id;
+}
+
+
+static void
+ngx_http_im_note(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *conv_id, ngx_msec_t asked, ngx_str_t *value)
+{
+    ngx_str_t                values[2];
+    ngx_http_im_cache_key_t  key;
+
+    if (call->cache == NULL) {
+        return;
+    }
+
+    ngx_http_im_note_key(call, kind, conv_id,
+                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+
+    values[0] = *value;
+    ngx_str_null(&values[1]);
+
+    ngx_http_im_cache_put(call->cache, &key, asked, values);
+}
+
+
+static ngx_int_t
+ngx_http_im_noted(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *conv_id, ngx_msec_t since, ngx_str_t *value)
+{
+    ngx_int_t                rc;
+    ngx_str_t                values[2];
+    ngx_http_im_cache_key_t  key;
+
+    ngx_str_null(value);
+
+    if (call->cache == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_im_note_key(call, kind, conv_id,
+                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+
+    ngx_http_im_cache_lock(call->cache);
+    rc = ngx_http_im_cache_get(call->cache, &key, since, call->pool, values);
+    ngx_http_im_cache_unlock(call->cache);
+
+    if (rc == NGX_OK) {
+        *value = values[0];
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_im_sender_hint(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *user)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_im_noted(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
+                           ngx_http_im_cache_long_ago(), user);
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+void
+ngx_http_im_sender_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *user)
+{
+    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
+                     ngx_current_msec, user);
+}
+
+
+/*
+ * A note counts if the inboxes were written after this worker's connections
+ * last came or went: until then the server may have lost them since.
+ */
+
+ngx_uint_t
+ngx_http_im_listed(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *time)
+{
+    ngx_str_t  noted;
+
+    if (ngx_http_im_noted(call, NGX_HTTP_IM_CACHE_LISTED, conv_id,
+                          *call->reconnected + NGX_HTTP_IM_LISTED_MARGIN,
+                          &noted)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
+    return ngx_http_im_listed_step(&noted) >= ngx_http_im_listed_step(time);
+}
+
+
+void
+ngx_http_im_listed_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *time, ngx_msec_t asked)
+{
+    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_LISTED, conv_id, asked, time);
+}
+
+
+int64_t
+ngx_http_im_listed_step(ngx_str_t *time)
+{
+    return ngx_http_im_reply_atoi(time->data, time->len)
+           >> NGX_HTTP_IM_LISTED_SHIFT;
+}
