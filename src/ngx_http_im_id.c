@@ -4,16 +4,16 @@
 #include <sys/random.h>
 
 
-/* A-Z a-z 0-9 _ - . : @; those above 127 are none of them */
+/* 1: A-Z a-z 0-9 _ - . : @, 3: 0-9 a-f; those above 127 are neither */
 
 static const u_char  ngx_http_im_id_bytes[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 0, 0, 0, 0, 0,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1,
-    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    0, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0
 };
 
@@ -21,43 +21,39 @@ static const u_char  ngx_http_im_id_bytes[256] = {
 ngx_uint_t
 ngx_http_im_id_valid(ngx_str_t *id)
 {
-    u_char  *p, *last;
+    u_char       *p, *last;
+    ngx_uint_t    valid;
 
     if (id->len == 0 || id->len > NGX_HTTP_IM_ID_MAX) {
         return 0;
     }
 
+    /* almost all are valid, so it is not worth a branch on every byte */
+
     last = id->data + id->len;
 
-    for (p = id->data; p < last; p++) {
-        if (!ngx_http_im_id_bytes[*p]) {
-            return 0;
-        }
+    for (p = id->data, valid = 1; p < last; p++) {
+        valid &= ngx_http_im_id_bytes[*p];
     }
 
-    return 1;
+    return valid;
 }
 
 
 ngx_uint_t
 ngx_http_im_id_is_pair(ngx_str_t *id)
 {
-    u_char  ch;
-    size_t  i;
+    ngx_uint_t  i, hex;
 
     if (id->len != NGX_HTTP_IM_PAIR_LEN) {
         return 0;
     }
 
-    for (i = 0; i < id->len; i++) {
-        ch = id->data[i];
-
-        if (!((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f'))) {
-            return 0;
-        }
+    for (i = 0, hex = 2; i < NGX_HTTP_IM_PAIR_LEN; i++) {
+        hex &= ngx_http_im_id_bytes[id->data[i]];
     }
 
-    return 1;
+    return hex;
 }
 
 
@@ -103,9 +99,15 @@ ngx_http_im_id_split(ngx_str_t *id, ngx_str_t *shown, ngx_str_t *type)
     first = id->data;
     last = id->data + id->len;
 
-    for (p = last; p > first && p[-1] != '_'; p--) { /* void */ }
+    p = memrchr(first, '_', id->len);
+
+    if (p == NULL) {
+        return;
+    }
 
     /* p is where N begins; before it must stand "PREFIX_T_" */
+
+    p++;
 
     if (p == last || p - first < 4
         || p[-3] != '_' || p[-2] < 'A' || p[-2] > 'Z')

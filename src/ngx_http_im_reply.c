@@ -360,19 +360,21 @@ ngx_http_im_reply_array(ngx_http_im_reply_t *reply, ngx_uint_t nelts)
 int64_t
 ngx_http_im_reply_atoi(u_char *p, size_t len)
 {
-    int64_t  n;
+    u_char    *last;
+    int64_t    n;
+    unsigned   digit, most;
 
     if (len == 0 || len > 18) {
         return NGX_ERROR;
     }
 
-    for (n = 0; len--; p++) {
-        if (*p < '0' || *p > '9') {
-            return NGX_ERROR;
-        }
+    /* what is no digit shows once, at the end */
 
-        n = n * 10 + (*p - '0');
+    for (last = p + len, n = 0, most = 0; p < last; p++) {
+        digit = (unsigned) *p - '0';
+        most |= digit + (16 - 10);
+        n = n * 10 + digit;
     }
 
-    return n;
+    return (most < 16) ? n : NGX_ERROR;
 }
