@@ -64,6 +64,7 @@ struct ngx_http_im_redis_s {
 
     ngx_queue_t               waiting;       /* commands not yet written */
     size_t                    waiting_size;
+    ngx_uint_t                unflushed;     /* jobs since the last flush */
     ngx_queue_t               deadlines;     /* jobs, the earliest first */
     ngx_queue_t               ready;         /* jobs whose round is over */
     ngx_queue_t               free;          /* jobs to be used again */

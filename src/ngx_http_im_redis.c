@@ -8,6 +8,13 @@
 #define NGX_HTTP_IM_WAITING_MAX       (64 * 1024 * 1024)
 #define NGX_HTTP_IM_READ_BUFFER       65536
 
+/*
+ * So many jobs go out in one write.  More would save calls of the kernel, but
+ * Redis would stand still while this worker prepares them, and this worker
+ * while Redis answers all of them.
+ */
+#define NGX_HTTP_IM_FLUSH_JOBS        12
+
 
 static void ngx_http_im_redis_free_job(ngx_http_im_job_t *job);
 static void ngx_http_im_redis_free_jobs(ngx_queue_t *jobs);
@@ -277,7 +284,12 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
         ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
     }
 
-    ngx_post_event(&redis->flush, &ngx_posted_events);
+    if (++redis->unflushed < NGX_HTTP_IM_FLUSH_JOBS) {
+        ngx_post_event(&redis->flush, &ngx_posted_events);
+        return;
+    }
+
+    ngx_http_im_redis_flush_handler(&redis->flush);
 }
 
 
@@ -515,7 +527,7 @@ ngx_http_im_redis_down(ngx_http_im_redis_t *redis)
 }
 
 
-/* once per turn of the event loop, after all that could add to the queue */
+/* at the end of a turn of the event loop, and within a busy one */
 
 static void
 ngx_http_im_redis_flush_handler(ngx_event_t *ev)
@@ -525,6 +537,7 @@ ngx_http_im_redis_flush_handler(ngx_event_t *ev)
     ngx_http_im_redis_t  *redis;
 
     redis = ev->data;
+    redis->unflushed = 0;
     n = redis->store->connections;
 
     for (i = 0; i < n && !ngx_queue_empty(&redis->waiting); i++) {
