@@ -120,6 +120,15 @@ sub refused {
 
 my $srv = 'server 127.0.0.1:1;';
 
+for (['zone=a', qr/zone=NAME:SIZE/], ['a:1m', qr/zone=NAME:SIZE/], ['on', qr/zone=NAME:SIZE/],
+     ['zone=:1m', qr/at least 32k/], ['zone=a:31k', qr/at least 32k/], ['zone=a:x', qr/at least 32k/]) {
+    refused("im_profile_cache $_->[0]", $_->[1], conf_http => "im_profile_cache $_->[0]; #!\n");
+}
+refused('im_profile_cache twice', qr/duplicate/,
+    conf_http => "im_profile_cache off;\n im_profile_cache zone=a:1m; #!");
+is($t->conf_fails(conf_http => "im_profile_cache $_;", conf_server => '', conf_im => ''), undef,
+   "im_profile_cache $_") for 'off', 'zone=a:32k', 'zone=a:64m';
+
 refused('no server in a store', qr/server/,
     conf_http => "im_redis a { #!\n } #!");
 refused('unknown setting in a store', qr/nosuch/,
