@@ -8,6 +8,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_im_call.h"
+#include "ngx_http_im_count.h"
 #include "ngx_http_im_redis.h"
 #include "ngx_http_im_route.h"
 #include "ngx_http_im_store.h"
@@ -20,7 +21,10 @@ typedef struct {
     ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
     uint64_t                   random;    /* a worker's state */
     ngx_shm_zone_t            *cache;     /* of profiles, NULL: off */
+    ngx_shm_zone_t            *counts;    /* NULL: no im_pass, no im_status */
+    ngx_http_im_count_t       *count;     /* a worker's, of its calls */
     unsigned                   cache_off:1;
+    unsigned                   status:1;  /* there is an im_status */
 } ngx_http_im_main_conf_t;
 
 
@@ -40,6 +44,7 @@ typedef struct {
     ngx_http_complex_value_t  *user;
     ngx_http_im_pass_t        *pass;
     uint32_t                   scope;     /* of key_prefix in the cache */
+    ngx_uint_t                 status;    /* ngx_http_im_status_e */
 } ngx_http_im_loc_conf_t;
 
 

@@ -25,6 +25,7 @@ struct ngx_http_im_cache_entry_s {
 
 struct ngx_http_im_cache_sh_s {
     ngx_queue_t                  queue;
+    ngx_http_im_cache_counts_t   counts;
     ngx_uint_t                   mask;
     ngx_http_im_cache_entry_t   *buckets[1];
 };
@@ -135,8 +136,11 @@ ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
     if (entry == NULL || !entry->valid
         || (ngx_msec_int_t) (entry->asked - since) <= 0)
     {
+        cache->sh->counts.misses += (key->kind == NGX_HTTP_IM_CACHE_PROFILE);
         return NGX_DECLINED;
     }
+
+    cache->sh->counts.hits += (key->kind == NGX_HTTP_IM_CACHE_PROFILE);
 
     len = entry->len[0] + entry->len[1];
 
@@ -251,6 +255,16 @@ ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
 }
 
 
+void
+ngx_http_im_cache_read(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_counts_t *counts)
+{
+    ngx_http_im_cache_lock(cache);
+    *counts = cache->sh->counts;
+    ngx_http_im_cache_unlock(cache);
+}
+
+
 static uint32_t
 ngx_http_im_cache_hash(ngx_http_im_cache_key_t *key)
 {
@@ -305,6 +319,8 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
         {
             return NULL;
         }
+
+        cache->sh->counts.evictions++;
 
         q = ngx_queue_last(&cache->sh->queue);
         ngx_http_im_cache_remove(cache,

@@ -40,6 +40,15 @@ typedef struct {
 } ngx_http_im_cache_key_t;
 
 
+/* since the zone was made, by all workers */
+
+typedef struct {
+    uint64_t                  hits;      /* profiles that were there */
+    uint64_t                  misses;
+    uint64_t                  evictions;
+} ngx_http_im_cache_counts_t;
+
+
 /* a zone of the module's; NULL after an error was logged */
 ngx_shm_zone_t *ngx_http_im_cache_zone(ngx_conf_t *cf, ngx_str_t *name,
     size_t size, void *tag);
@@ -66,6 +75,9 @@ void ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
 /* what was asked for until now is not the truth any more */
 void ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_key_t *key);
+
+void ngx_http_im_cache_read(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_counts_t *counts);
 
 
 #endif /* _NGX_HTTP_IM_CACHE_H_INCLUDED_ */

@@ -280,6 +280,8 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
         ngx_queue_remove(q);
         cmd->reply = conn->decoder.root;
 
+        ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_SENT, -1);
+
         ngx_http_im_conn_reply(conn, cmd);
     }
 
@@ -301,9 +303,13 @@ ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 
     job = cmd->job;
 
-    if (cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR
-        || job == conn->handshake || job->released || job->expired)
-    {
+    if (job->released || job->expired) {
+        ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_LATE);
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_DONE);
+        return;
+    }
+
+    if (cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR || job == conn->handshake) {
         ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_DONE);
         return;
     }
@@ -320,6 +326,7 @@ ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 
     if (refusal) {
         job->reason = "the store refused the command";
+        ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_REFUSALS);
         conn->renew |= (refusal == NGX_HTTP_IM_REFUSAL_FOR_GOOD);
         ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_REFUSED);
         return;
@@ -415,6 +422,7 @@ ngx_http_im_conn_next(ngx_http_im_conn_t *conn)
 
     if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
         conn->redis->waiting_size -= cmd->resp.len;
+        ngx_http_im_redis_wait(conn->redis, -1);
     }
 
     if (ngx_queue_empty(&conn->sent)) {
@@ -424,6 +432,9 @@ ngx_http_im_conn_next(ngx_http_im_conn_t *conn)
     cmd->state = NGX_HTTP_IM_CMD_SENT;
     cmd->start = conn->serialised;
     ngx_queue_insert_tail(&conn->sent, &cmd->queue);
+
+    ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_COMMANDS);
+    ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_SENT);
 
     conn->partial = cmd;
     conn->partial_done = 0;
@@ -486,6 +497,11 @@ ngx_http_im_conn_drop(ngx_http_im_conn_t *conn, const char *reason)
         ngx_del_timer(&conn->timer);
     }
 
+    if (conn->state == NGX_HTTP_IM_CONN_READY) {
+        ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_CONNECTED,
+                              -1);
+    }
+
     conn->state = NGX_HTTP_IM_CONN_DOWN;
     conn->redis->changed = ngx_current_msec;
     conn->renew = 0;
@@ -495,6 +511,7 @@ ngx_http_im_conn_drop(ngx_http_im_conn_t *conn, const char *reason)
     while (!ngx_queue_empty(&conn->sent)) {
         q = ngx_queue_last(&conn->sent);
         ngx_queue_remove(q);
+        ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_SENT, -1);
 
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
         job = cmd->job;
@@ -549,6 +566,10 @@ ngx_http_im_conn_fail(ngx_http_im_conn_t *conn, ngx_err_t err,
 
     redis = conn->redis;
     was_good = (conn->state == NGX_HTTP_IM_CONN_READY && !conn->renew);
+
+    ngx_http_im_count(redis->count, (conn->state == NGX_HTTP_IM_CONN_READY)
+                                    ? NGX_HTTP_IM_COUNT_LOST
+                                    : NGX_HTTP_IM_COUNT_FAILURES);
 
     /* one line when it goes away, not one for every attempt after that */
 

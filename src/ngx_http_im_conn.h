@@ -57,6 +57,7 @@ typedef struct {
 
 struct ngx_http_im_redis_s {
     ngx_http_im_store_t      *store;
+    ngx_http_im_count_t      *count;         /* the store's */
     ngx_log_t                *log;
     ngx_log_t                 quiet;         /* for what is logged here */
     ngx_http_im_conn_t       *conns;         /* store->connections of them */
@@ -115,6 +116,17 @@ void ngx_http_im_redis_up(ngx_http_im_redis_t *redis);
 
 /* no server: nothing may wait for it */
 void ngx_http_im_redis_down(ngx_http_im_redis_t *redis);
+
+
+/* so many commands more wait, after waiting_size was changed */
+
+static ngx_inline void
+ngx_http_im_redis_wait(ngx_http_im_redis_t *redis, ngx_int_t n)
+{
+    ngx_http_im_count_add(redis->count, NGX_HTTP_IM_COUNT_WAITING, n);
+    ngx_http_im_count_set(redis->count, NGX_HTTP_IM_COUNT_WAITING_BYTES,
+                          redis->waiting_size);
+}
 
 
 #endif /* _NGX_HTTP_IM_CONN_H_INCLUDED_ */

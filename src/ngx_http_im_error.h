@@ -29,7 +29,8 @@ typedef enum {
     NGX_HTTP_IM_STORE_ERROR,
     NGX_HTTP_IM_STORE_UNAVAILABLE,
     NGX_HTTP_IM_OUTCOME_UNKNOWN,
-    NGX_HTTP_IM_STORE_TIMEOUT
+    NGX_HTTP_IM_STORE_TIMEOUT,
+    NGX_HTTP_IM_CODES                /* how many */
 } ngx_http_im_error_e;
 
 

@@ -138,6 +138,9 @@ ngx_http_im_handshake_ready(ngx_http_im_job_t *job)
     conn->tries = 0;
     conn->state = NGX_HTTP_IM_CONN_READY;
 
+    ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_CONNECTS);
+    ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_CONNECTED);
+
     ngx_http_im_redis_up(conn->redis);
 }
 

@@ -1,6 +1,7 @@
 
 #include "ngx_http_im.h"
 #include "ngx_http_im_request.h"
+#include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
 #include <ndk.h>
@@ -23,6 +24,8 @@ static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_im_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static void ngx_http_im_take_over(ngx_conf_t *cf,
+    ngx_http_im_loc_conf_t *up, ngx_http_im_loc_conf_t *lcf);
 static ngx_int_t ngx_http_im_init_process(ngx_cycle_t *cycle);
 static void ngx_http_im_exit_process(ngx_cycle_t *cycle);
 
@@ -72,6 +75,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
     { ngx_string("im_pass"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_im_pass,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_im_status_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -210,6 +220,11 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (lcf->pass) {
         return "is duplicate";
+    }
+
+    if (lcf->status) {
+        return "cannot stand beside im_status; give that a location of its "
+               "own";
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -427,7 +442,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    return NGX_OK;
+    return ngx_http_im_status_zone(cf, imcf, ngx_http_im_commands);
 }
 
 
@@ -489,9 +504,8 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_im_options_t     *prev, *conf;
-    ngx_http_im_loc_conf_t    *up, *lcf;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_im_options_t   *prev, *conf;
+    ngx_http_im_loc_conf_t  *up, *lcf;
 
     up = parent;
     lcf = child;
@@ -524,13 +538,30 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     lcf->scope = ngx_murmur_hash2(conf->key_prefix.data, conf->key_prefix.len);
 
+    ngx_http_im_take_over(cf, up, lcf);
+
+    return NGX_CONF_OK;
+}
+
+
+/* an "if" or "limit_except" does what the location around it does */
+
+static void
+ngx_http_im_take_over(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
+    ngx_http_im_loc_conf_t *lcf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if ((clcf->noname || clcf->lmt_excpt) && lcf->pass == NULL && up->pass) {
+    if ((clcf->noname || clcf->lmt_excpt) && !lcf->pass && !lcf->status) {
         lcf->pass = up->pass;
+        lcf->status = up->status;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
-            clcf->handler = ngx_http_im_handler;
+            clcf->handler = lcf->pass ? ngx_http_im_handler
+                          : lcf->status ? ngx_http_im_status_handler
+                          : NULL;
         }
     }
 
@@ -540,8 +571,6 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         clcf->client_max_body_size = ngx_max(clcf->client_max_body_size,
                                              64 * 1024 * 1024);
     }
-
-    return NGX_CONF_OK;
 }
 
 
@@ -561,7 +590,13 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_im_module);
 
-    if (imcf == NULL || imcf->passes.nelts == 0) {
+    if (imcf == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_im_status_attach(imcf, cycle->log);
+
+    if (imcf->passes.nelts == 0) {
         return NGX_OK;
     }
 
@@ -605,4 +640,6 @@ ngx_http_im_exit_process(ngx_cycle_t *cycle)
     for (i = 0; i < imcf->stores.nelts; i++) {
         ngx_http_im_redis_close(store[i]);
     }
+
+    ngx_http_im_status_detach(imcf);
 }

@@ -49,6 +49,7 @@ ngx_http_im_redis(ngx_http_im_store_t *store)
     }
 
     redis->store = store;
+    redis->count = store->count;
     redis->log = ngx_cycle->log;
 
     /* nginx would log every failed attempt, some of them as critical */
@@ -89,6 +90,9 @@ ngx_http_im_redis(ngx_http_im_store_t *store)
     }
 
     store->redis = redis;
+
+    ngx_http_im_count_set(redis->count, NGX_HTTP_IM_COUNT_CONNECTIONS,
+                          store->connections);
 
     for (i = 0; i < store->connections; i++) {
         ngx_http_im_conn_connect(&redis->conns[i]);
@@ -176,6 +180,7 @@ ngx_http_im_redis_job(ngx_http_im_redis_t *redis)
     ngx_http_im_pipeline_init(&job->pipeline, pool);
 
     redis->jobs++;
+    ngx_http_im_count_set(redis->count, NGX_HTTP_IM_COUNT_JOBS, redis->jobs);
 
     return job;
 }
@@ -217,6 +222,7 @@ ngx_http_im_redis_free_job(ngx_http_im_job_t *job)
 
     redis = job->redis;
     redis->jobs--;
+    ngx_http_im_count_set(redis->count, NGX_HTTP_IM_COUNT_JOBS, redis->jobs);
 
     for (n = 0, pool = job->pool; pool; pool = pool->d.next) {
         n++;
@@ -252,6 +258,7 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
     if (!job->timed) {
 
         if (job->deadline) {
+            ngx_http_im_count(redis->count, NGX_HTTP_IM_COUNT_TIMEOUTS);
             ngx_http_im_redis_refuse(job, "no answer in time");
             return;
         }
@@ -264,6 +271,7 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
         if (redis->jobs > (ngx_uint_t) redis->store->max_pending
             || redis->waiting_size > NGX_HTTP_IM_WAITING_MAX)
         {
+            ngx_http_im_count(redis->count, NGX_HTTP_IM_COUNT_OVERLOADS);
             ngx_http_im_redis_refuse(job, "too many requests are pending");
             return;
         }
@@ -276,6 +284,8 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
 
     job->commands += job->pipeline.n;
     job->outstanding += job->pipeline.n;
+    job->asked = ngx_current_msec;
+    job->queued = 1;
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
         cmd->job = job;
@@ -283,6 +293,8 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
         redis->waiting_size += cmd->resp.len;
         ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
     }
+
+    ngx_http_im_redis_wait(redis, job->pipeline.n);
 
     if (++redis->unflushed < NGX_HTTP_IM_FLUSH_JOBS) {
         ngx_post_event(&redis->flush, &ngx_posted_events);
@@ -371,6 +383,12 @@ ngx_http_im_redis_run_handler(ngx_event_t *ev)
         job = ngx_queue_data(q, ngx_http_im_job_t, ready);
         job->posted = 0;
 
+        if (job->queued) {
+            job->queued = 0;
+            ngx_http_im_count_round(redis->count,
+                                    ngx_current_msec - job->asked);
+        }
+
         ngx_http_im_redis_outcome(job);
 
         job->handler(job);
@@ -412,6 +430,10 @@ ngx_http_im_redis_outcome(ngx_http_im_job_t *job)
     }
 
     job->outcome = worst;
+
+    if (worst == NGX_HTTP_IM_JOB_UNKNOWN || (worst && job->wrote)) {
+        ngx_http_im_count(job->redis->count, NGX_HTTP_IM_COUNT_UNKNOWN);
+    }
 }
 
 
@@ -462,6 +484,7 @@ ngx_http_im_redis_requeue(ngx_http_im_redis_t *redis, ngx_http_im_cmd_t *cmd)
     cmd->state = NGX_HTTP_IM_CMD_WAITING;
     redis->waiting_size += cmd->resp.len;
     ngx_queue_insert_head(&redis->waiting, &cmd->queue);
+    ngx_http_im_redis_wait(redis, 1);
 
     ngx_post_event(&redis->flush, &ngx_posted_events);
 }
@@ -486,6 +509,8 @@ ngx_http_im_redis_drop_waiting(ngx_http_im_job_t *job)
     }
 
     job->outstanding -= n;
+
+    ngx_http_im_redis_wait(job->redis, -(ngx_int_t) n);
 }
 
 
@@ -518,6 +543,7 @@ ngx_http_im_redis_down(ngx_http_im_redis_t *redis)
 
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
         redis->waiting_size -= cmd->resp.len;
+        ngx_http_im_redis_wait(redis, -1);
 
         job = cmd->job;
         job->reason = ngx_http_im_redis_reason(redis);
@@ -608,6 +634,7 @@ ngx_http_im_redis_timer_handler(ngx_event_t *ev)
         job->expired = 1;
         job->reason = "no answer in time";
 
+        ngx_http_im_count(redis->count, NGX_HTTP_IM_COUNT_TIMEOUTS);
         ngx_http_im_redis_drop_waiting(job);
         ngx_http_im_redis_post(job);
     }

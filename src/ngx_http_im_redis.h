@@ -52,10 +52,12 @@ struct ngx_http_im_job_s {
     ngx_uint_t                   outstanding;  /* commands not yet settled */
     ngx_uint_t                   commands;     /* of all rounds */
     ngx_msec_t                   start;
+    ngx_msec_t                   asked;        /* the present round */
     ngx_msec_t                   deadline;
 
     unsigned                     timed:1;      /* in the deadline queue */
     unsigned                     posted:1;     /* in the ready queue */
+    unsigned                     queued:1;     /* the round went out */
     unsigned                     wrote:1;      /* a write was executed */
     unsigned                     expired:1;
     unsigned                     released:1;

@@ -3,6 +3,15 @@
 #include "ngx_http_im_response.h"
 
 
+/* the call and its context, in the job's pool: ctx is NULL once it is gone */
+
+typedef struct {
+    ngx_http_im_call_t     call;
+    ngx_http_im_ctx_t     *ctx;
+    ngx_http_im_count_t   *count;
+} ngx_http_im_task_t;
+
+
 static ngx_int_t ngx_http_im_discard(ngx_http_request_t *r,
     ngx_http_im_ctx_t *ctx, ngx_http_im_error_e id);
 static ngx_uint_t ngx_http_im_is_stream(ngx_http_request_t *r);
@@ -30,15 +39,12 @@ static ngx_http_im_error_e ngx_http_im_verdict(ngx_http_im_call_t *call,
 static void ngx_http_im_log(ngx_http_im_job_t *job, ngx_http_im_call_t *call,
     ngx_int_t rc, ngx_str_t *error, ngx_log_t *log);
 static void ngx_http_im_note(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx);
+static void ngx_http_im_judged(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    ngx_http_im_error_e id);
+static ngx_http_im_count_t *ngx_http_im_figures(ngx_http_request_t *r);
+static void ngx_http_im_count_code(ngx_http_im_count_t *count,
+    const ngx_http_im_op_t *op, ngx_uint_t code);
 static void ngx_http_im_cleanup(void *data);
-
-
-/* the call and its context, in the job's pool: ctx is NULL once it is gone */
-
-typedef struct {
-    ngx_http_im_call_t    call;
-    ngx_http_im_ctx_t    *ctx;
-} ngx_http_im_task_t;
 
 
 ngx_int_t
@@ -136,7 +142,7 @@ ngx_http_im_discard(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
         return rc;
     }
 
-    ctx->code = ngx_http_im_error(id);
+    ngx_http_im_judged(r, ctx, id);
 
     return ngx_http_im_response_refusal(r, id, NULL);
 }
@@ -176,7 +182,7 @@ ngx_http_im_body_read(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
         rc = ngx_http_im_body_take(r, ctx);
 
         if (rc == NGX_DECLINED) {
-            ctx->code = ngx_http_im_error(NGX_HTTP_IM_BODY_TOO_LARGE);
+            ngx_http_im_judged(r, ctx, NGX_HTTP_IM_BODY_TOO_LARGE);
 
             ngx_http_finalize_request(r, ngx_http_im_response_refusal(r,
                                           NGX_HTTP_IM_BODY_TOO_LARGE, NULL));
@@ -184,6 +190,7 @@ ngx_http_im_body_read(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
         }
 
         if (rc != NGX_OK) {
+            ngx_http_im_judged(r, ctx, NGX_HTTP_IM_INTERNAL);
             ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
             return;
         }
@@ -320,14 +327,14 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     ngx_int_t  rc;
 
     if (ctx->refused) {
-        ctx->code = ngx_http_im_error(ctx->refused);
+        ngx_http_im_judged(r, ctx, ctx->refused);
         ngx_http_finalize_request(r, ngx_http_im_response_refusal(r,
                                                         ctx->refused, NULL));
         return;
     }
 
     if (ngx_http_im_prepare(r, ctx) != NGX_OK) {
-        ctx->code = ngx_http_im_error(NGX_HTTP_IM_INTERNAL);
+        ngx_http_im_judged(r, ctx, NGX_HTTP_IM_INTERNAL);
         ngx_http_finalize_request(r, ngx_http_im_response_refusal(r,
                                                 NGX_HTTP_IM_INTERNAL, NULL));
         return;
@@ -386,12 +393,15 @@ ngx_http_im_prepare(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     ctx->cleanup->handler = ngx_http_im_cleanup;
     ctx->cleanup->data = ctx;
 
+    ngx_http_im_count(imcf->count, NGX_HTTP_IM_COUNT_FLYING);
+
     task = ngx_pcalloc(job->pool, sizeof(ngx_http_im_task_t));
     if (task == NULL) {
         return NGX_ERROR;
     }
 
     task->ctx = ctx;
+    task->count = imcf->count;
 
     call = &task->call;
     call->op = ctx->op;
@@ -526,6 +536,9 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
     ngx_http_im_log(job, call, rc, error, c ? c->log : ngx_cycle->log);
 
     if (ctx == NULL) {
+        ngx_http_im_count_code(task->count, call->op,
+                               ngx_http_im_verdict(call, rc));
+        ngx_http_im_count_add(task->count, NGX_HTTP_IM_COUNT_FLYING, -1);
         ngx_http_im_redis_release(job);
         return;
     }
@@ -619,7 +632,7 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
         text = ctx->call->refusal.text;
     }
 
-    ctx->code = ngx_http_im_error(id);
+    ngx_http_im_judged(r, ctx, id);
 
     if (id != NGX_HTTP_IM_OK) {
         rc = ngx_http_im_response_refusal(r, id, text.len ? &text : NULL);
@@ -628,10 +641,44 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
     ctx->cleanup->handler = NULL;
     ctx->call = NULL;
 
+    ngx_http_im_count_add(ngx_http_im_figures(r),
+                          NGX_HTTP_IM_COUNT_FLYING, -1);
     ngx_http_im_redis_release(ctx->job);
     ctx->job = NULL;
 
     ngx_http_finalize_request(r, rc);
+}
+
+
+/* what a request comes to, once for each: for the log and the figures */
+
+static void
+ngx_http_im_judged(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    ngx_http_im_error_e id)
+{
+    ctx->code = ngx_http_im_error(id);
+
+    ngx_http_im_count_code(ngx_http_im_figures(r), ctx->op, id);
+}
+
+
+static ngx_http_im_count_t *
+ngx_http_im_figures(ngx_http_request_t *r)
+{
+    ngx_http_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
+
+    return imcf->count;
+}
+
+
+static void
+ngx_http_im_count_code(ngx_http_im_count_t *count,
+    const ngx_http_im_op_t *op, ngx_uint_t code)
+{
+    ngx_http_im_count(count, ngx_http_im_count_cell(
+                                         ngx_http_im_route_number(op), code));
 }
 
 
@@ -663,10 +710,12 @@ ngx_http_im_note(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 static void
 ngx_http_im_cleanup(void *data)
 {
-    ngx_http_im_ctx_t   *ctx = data;
+    ngx_http_im_ctx_t  *ctx = data;
 
-    ngx_http_im_job_t   *job;
-    ngx_http_im_task_t  *task;
+    ngx_uint_t            counted;
+    ngx_http_im_job_t    *job;
+    ngx_http_im_task_t   *task;
+    ngx_http_im_count_t  *count;
 
     job = ctx->job;
     task = job->data;
@@ -675,14 +724,25 @@ ngx_http_im_cleanup(void *data)
                    "im request gone, job:%p commands:%ui",
                    job, job->outstanding);
 
+    count = ngx_http_im_figures(ctx->request);
+    counted = (ctx->code != NULL);
+
     ctx->code = NULL;
     ctx->job = NULL;
     ctx->call = NULL;
 
     if (task == NULL || !ctx->op->write || !job->timed) {
+
+        if (!counted) {
+            ngx_http_im_count_code(count, ctx->op, NGX_HTTP_IM_COUNT_ABORTED);
+        }
+
+        ngx_http_im_count_add(count, NGX_HTTP_IM_COUNT_FLYING, -1);
         ngx_http_im_redis_release(job);
         return;
     }
+
+    /* it goes on, and is counted when it is done */
 
     task->ctx = NULL;
     task->call.json.pool = job->pool;

@@ -28,6 +28,10 @@ static const ngx_http_im_route_t  ngx_http_im_routes[] = {
 };
 
 
+#define NGX_HTTP_IM_ROUTES                                                   \
+    (sizeof(ngx_http_im_routes) / sizeof(ngx_http_im_route_t))
+
+
 static ngx_uint_t ngx_http_im_route_match(const ngx_str_t *route,
     ngx_str_t *path, ngx_str_t *conv_id);
 
@@ -39,9 +43,7 @@ ngx_http_im_route(ngx_str_t *path, ngx_str_t *conv_id)
 
     ngx_str_null(conv_id);
 
-    for (i = 0; i < sizeof(ngx_http_im_routes)
-                    / sizeof(ngx_http_im_route_t); i++)
-    {
+    for (i = 0; i < NGX_HTTP_IM_ROUTES; i++) {
         if (ngx_http_im_route_match(&ngx_http_im_routes[i].path, path,
                                     conv_id))
         {
@@ -73,6 +75,39 @@ ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix, ngx_str_t *conv_id)
     }
 
     return ngx_http_im_route(&path, conv_id);
+}
+
+
+ngx_uint_t
+ngx_http_im_route_calls(void)
+{
+    return NGX_HTTP_IM_ROUTES + 1;
+}
+
+
+ngx_uint_t
+ngx_http_im_route_number(const ngx_http_im_op_t *op)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_IM_ROUTES; i++) {
+        if (ngx_http_im_routes[i].op == op) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+const ngx_http_im_op_t *
+ngx_http_im_route_op(ngx_uint_t number)
+{
+    const ngx_http_im_op_t  *op;
+
+    op = (number < NGX_HTTP_IM_ROUTES) ? ngx_http_im_routes[number].op : NULL;
+
+    return (op && ngx_http_im_route_number(op) == number) ? op : NULL;
 }
 
 

@@ -20,5 +20,16 @@ const ngx_http_im_op_t *ngx_http_im_route(ngx_str_t *path,
 const ngx_http_im_op_t *ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix,
     ngx_str_t *conv_id);
 
+/*
+ * Calls by number, below ngx_http_im_route_calls(): a call has the number of
+ * its first path, that of a further path is no call's, and the last one is
+ * that of requests that name none.
+ */
+ngx_uint_t ngx_http_im_route_calls(void);
+ngx_uint_t ngx_http_im_route_number(const ngx_http_im_op_t *op);
+
+/* NULL: no call has this number */
+const ngx_http_im_op_t *ngx_http_im_route_op(ngx_uint_t number);
+
 
 #endif /* _NGX_HTTP_IM_ROUTE_H_INCLUDED_ */

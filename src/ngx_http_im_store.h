@@ -6,6 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_im_count.h"
 #include "ngx_http_im_require.h"
 #include "ngx_http_im_script.h"
 
@@ -36,6 +37,7 @@ typedef struct {
     ngx_str_t               scripts[NGX_HTTP_IM_SCRIPTS];    /* SHA1 */
 
     ngx_http_im_redis_t    *redis;
+    ngx_http_im_count_t    *count;              /* the worker's figures */
 } ngx_http_im_store_t;
 
 

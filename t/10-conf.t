@@ -96,6 +96,14 @@ for my $s (@settings) {
        undef, "$s in all three");
 }
 
+for my $s ('', ' json', ' prometheus') {
+    for my $where ('= /x', '/x/', '~ ^/x', '@x') {
+        is($t->conf_fails(conf_http => '', conf_server =>
+               "location $where { im_status$s; }"),
+           undef, "im_status$s in location $where");
+    }
+}
+
 
 # --- what is refused: with file and line of the fault, and the remedy
 
@@ -206,6 +214,22 @@ refused('im_key_prefix with braces', qr/im_key_prefix.*brace/,
     conf_im => 'im_key_prefix "a{b}:"; #!');
 refused('im_pass in server', qr/im_pass.*not allowed here/,
     conf_server => 'im_pass store; #!');
+for my $where (qw(conf_http conf_server)) {
+    refused("im_status in $where", qr/im_status.*not allowed here/,
+        $where => 'im_status; #!');
+}
+refused('im_status xml', qr/im_status.*json.*prometheus/,
+    conf_server => 'location /x/ { im_status xml; } #!');
+refused('im_status of two', qr/arguments.*im_status/,
+    conf_server => 'location /x/ { im_status json prometheus; } #!');
+refused('im_status twice', qr/"im_status" directive is duplicate/,
+    conf_server => "location /x/ { im_status;\n im_status; } #!");
+refused('im_status beside im_pass', qr/im_status.*location of its own/,
+    conf_server => "location /x/ { im_pass store;\n im_status; } #!");
+refused('im_pass beside im_status', qr/im_status.*location of its own/,
+    conf_server => "location /x/ { im_status;\n im_pass store; } #!");
+refused('a cache with the name of the figures', qr/im_status/, merged => 1,
+    conf_http => 'im_profile_cache zone=im_status:4m; #!');
 refused('im_redis in server', qr/im_redis.*not allowed here/,
     conf_server => "im_redis a { $srv } #!");
 refused('im_reply v2', qr/v1.*full|v2/, conf_im => 'im_reply v2; #!');
