@@ -144,6 +144,37 @@ is_deeply([ sort($schema =~ /^### `PREFIX(\{\w:ID\}:\w)`/mg) ],
           [ sort @keys ], 'keys');
 
 
+# --- figures: each row of a table in docs/operations.md, in both spellings
+
+my $operations = slurp("$root/docs/operations.md");
+my $report = source('report');
+my $text = source('prometheus');
+
+my %kind = map { $_ => 'gauge' } $report =~ /\{ ngx_string\("(\w+)"\)/g;
+my ($gauges) = slurp("$root/src/ngx_http_im_count.h")
+               =~ /typedef enum \{(.*?)\w+ = NGX_HTTP_IM_COUNT_GAUGES/s;
+
+while ($report =~ /\{ ngx_string\("(\w+)"\), (NGX_HTTP_IM_COUNT_\w+),/g) {
+    my ($name, $figure) = ($1, $2);
+    $kind{$name} = 'counter' if $gauges !~ /\b$figure\b/;
+}
+
+cmp_ok(keys %kind, '>=', 15, 'the table of figures is read');
+
+my @figures = ($text =~ /family\(w, "(\w+)",\s+"\w+"/g,
+               map { "im_store_$_" . ($kind{$_} eq 'counter' ? '_total' : '') }
+               keys %kind);
+
+is_deeply([ sort($operations =~ /^\| `(im_\w+)/mg) ], [ sort @figures ],
+          'figures');
+
+for my $name (sort keys %kind) {
+    my $suffix = $kind{$name} eq 'counter' ? '_total' : '';
+    ok($operations =~ /^\| `im_store_$name$suffix` +\| `$name` /m,
+       "$name: its name in JSON");
+}
+
+
 # --- scripts and files
 
 for my $script (map { m{([^/]+)\.lua$} } glob "$root/src/script/*.lua") {
@@ -161,7 +192,7 @@ for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/api/*.c")) {
 
 for my $file ('README.md', map { "docs/$_" }
               qw(api.md directives.md redis-schema.md internals.md
-                 testing.md))
+                 operations.md reliability.md testing.md))
 {
     my $text = slurp("$root/$file");
     (my $dir = $file) =~ s{[^/]*$}{};
