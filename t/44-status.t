@@ -667,6 +667,30 @@ sub more {      # of a store's figures, by those before
 $t->done;
 
 
+# --- a forced end: a write goes on without its request, and is counted
+
+{
+    my $t = Test::IM->new(
+        conf_main => 'worker_shutdown_timeout ' . ms(200) . ';',
+        store => 'server unix:{{sock}}; timeout ' . ms(3000) . ';',
+        conf_server => 'location = /status { im_status; }')->start;
+    settled($t, 'before the end');
+    $t->signal_redis('STOP');
+    my @conn = map { $t->connect } 1 .. 6;
+    $conn[$_]->send($_ < 2 ? bytes('/im/unread', { from_id => 'ann' })
+                           : bytes('/im/send/msg', body('ann', 'bob', "n$_"))) for 0 .. 5;
+    ok($t->poll(2, sub { status($t)->{total}{in_flight} == 6 }), '6 are in flight');
+    $t->reload;
+    my $s = status($t);
+    is($s->{total}{in_flight}, 0, 'none is left in flight');
+    is_deeply($s->{total}{requests}, { send => { outcome_unknown => 4 }, unread => { aborted => 2 } },
+              'all are counted');
+    $t->signal_redis('CONT');
+    settled($t, 'after it');
+    $t->done;
+}
+
+
 # --- a full zone: a worker without room shows in the totals when it ends
 
 {
