@@ -309,7 +309,7 @@ sub added_up {
 }
 
 
-# --- round trips: two of a send, none of a refusal
+# --- round trips: two of a first message, none of a refusal
 
 {
     my $n = sub { my $s = shift; $s->{total}{stores}{store}{round_trips}{count} };
@@ -320,7 +320,7 @@ sub added_up {
     s/cmdstat_info.*\n// for $commands, $after;
     is($after, $commands, 'the status asks Redis for nothing');
 
-    $t->say($x, $y, 'x') for 1 .. 10;
+    $t->say(fresh(), 'x') for 1 .. 10;
     $t->post('/im/send/msg', body($x, $x, 'self'));
     my $after_sends = settled($t, 'after them');
     is($n->($after_sends) - $n->($before), 20, 'two round trips of each');
