@@ -186,7 +186,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         fuzz_store(store[i]);
-        fuzz_assert(store[i]->number == i + 1);
+        fuzz_assert(imcf->counts == NULL || store[i]->count);
     }
 
     pass = imcf->passes.elts;
@@ -194,6 +194,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (i = 0; i < imcf->passes.nelts; i++) {
         fuzz_assert(pass[i]->store && pass[i]->prefix);
     }
+
+    fuzz_assert((imcf->counts != NULL)
+                == (imcf->passes.nelts != 0 || imcf->status));
 
     fuzz_assert(imcf->passes.nelts == 0
                 || (imcf->cache != NULL) == !imcf->cache_off);
@@ -400,6 +403,37 @@ ngx_http_im_redis(ngx_http_im_store_t *store)
 void
 ngx_http_im_redis_close(ngx_http_im_store_t *store)
 {
+}
+
+
+/* a status that is set is never asked for */
+
+ngx_int_t
+ngx_http_discard_request_body(ngx_http_request_t *r)
+{
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_arg(ngx_http_request_t *r, u_char *name, size_t len,
+    ngx_str_t *value)
+{
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_send_header(ngx_http_request_t *r)
+{
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_output_filter(ngx_http_request_t *r, ngx_chain_t *chain)
+{
+    return NGX_ERROR;
 }
 
 

@@ -11,6 +11,7 @@ ngx_uint_t             fuzz_conf;
 ngx_uint_t             fuzz_refusals;
 ngx_pid_t              ngx_pid = 1;
 ngx_int_t              ngx_ncpu = 1;
+ngx_uint_t             ngx_worker;
 volatile ngx_cycle_t  *ngx_cycle;
 volatile ngx_msec_t    ngx_current_msec = 100000000;
 
