@@ -216,6 +216,18 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
             ngx_http_im_conn_fail(conn, 0, "the server refuses commands");
             return;
         }
+
+        /* what waited for these replies: the server is kept busy meanwhile */
+
+        if (ngx_http_im_lanes_ready(&conn->redis->lanes)
+            && conn->state == NGX_HTTP_IM_CONN_READY)
+        {
+            ngx_http_im_conn_flush(conn);
+
+            if (conn->connection != c) {
+                return;
+            }
+        }
     }
 
     /* others are served before the rest of a flood */
@@ -279,6 +291,7 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
 
         ngx_queue_remove(q);
         cmd->reply = conn->decoder.root;
+        cmd->size = conn->decoder.whole;
 
         ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_SENT, -1);
 
@@ -400,29 +413,34 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
 static ngx_http_im_cmd_t *
 ngx_http_im_conn_next(ngx_http_im_conn_t *conn)
 {
-    ngx_queue_t        *q, *from;
+    ngx_queue_t        *q;
     ngx_http_im_cmd_t  *cmd;
 
     if (conn->partial) {
         return conn->partial;
     }
 
-    from = (conn->state == NGX_HTTP_IM_CONN_READY
-            && ngx_queue_empty(&conn->hello)) ? &conn->redis->waiting
-                                              : &conn->hello;
-
-    if (ngx_queue_empty(from) || conn->renew) {
+    if (conn->renew) {
         return NULL;
     }
 
-    q = ngx_queue_head(from);
-    ngx_queue_remove(q);
+    if (!ngx_queue_empty(&conn->hello)) {
+        q = ngx_queue_head(&conn->hello);
+        ngx_queue_remove(q);
 
-    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
 
-    if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
-        conn->redis->waiting_size -= cmd->resp.len;
+    } else if (conn->state == NGX_HTTP_IM_CONN_READY) {
+        cmd = ngx_http_im_lanes_next(&conn->redis->lanes);
+
+        if (cmd == NULL) {
+            return NULL;
+        }
+
         ngx_http_im_redis_wait(conn->redis, -1);
+
+    } else {
+        return NULL;
     }
 
     if (ngx_queue_empty(&conn->sent)) {

@@ -8,6 +8,7 @@
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
 
+#include "ngx_http_im_lane.h"
 #include "ngx_http_im_redis.h"
 
 
@@ -63,8 +64,7 @@ struct ngx_http_im_redis_s {
     ngx_http_im_conn_t       *conns;         /* store->connections of them */
     ngx_uint_t                next;          /* whose turn it is to write */
 
-    ngx_queue_t               waiting;       /* commands not yet written */
-    size_t                    waiting_size;
+    ngx_http_im_lanes_t       lanes;         /* commands not yet written */
     ngx_uint_t                unflushed;     /* jobs since the last flush */
     ngx_queue_t               deadlines;     /* jobs, the earliest first */
     ngx_queue_t               ready;         /* jobs whose round is over */
@@ -108,7 +108,7 @@ void ngx_http_im_handshake_again(ngx_http_im_conn_t *conn);
 void ngx_http_im_redis_settle(ngx_http_im_cmd_t *cmd,
     ngx_http_im_cmd_e state);
 
-/* back to the head of those that wait */
+/* back to the head of its lane */
 void ngx_http_im_redis_requeue(ngx_http_im_redis_t *redis,
     ngx_http_im_cmd_t *cmd);
 
@@ -118,14 +118,14 @@ void ngx_http_im_redis_up(ngx_http_im_redis_t *redis);
 void ngx_http_im_redis_down(ngx_http_im_redis_t *redis);
 
 
-/* so many commands more wait, after waiting_size was changed */
+/* so many commands more wait, after the lanes were changed */
 
 static ngx_inline void
 ngx_http_im_redis_wait(ngx_http_im_redis_t *redis, ngx_int_t n)
 {
     ngx_http_im_count_add(redis->count, NGX_HTTP_IM_COUNT_WAITING, n);
     ngx_http_im_count_set(redis->count, NGX_HTTP_IM_COUNT_WAITING_BYTES,
-                          redis->waiting_size);
+                          redis->lanes.size);
 }
 
 

@@ -11,7 +11,7 @@
 
 typedef enum {
     NGX_HTTP_IM_CMD_NEW = 0,
-    NGX_HTTP_IM_CMD_WAITING,      /* in a connection's queue */
+    NGX_HTTP_IM_CMD_WAITING,      /* in its lane */
     NGX_HTTP_IM_CMD_SENT,         /* at least partly handed to the kernel */
     NGX_HTTP_IM_CMD_DONE,         /* has a reply */
     NGX_HTTP_IM_CMD_REFUSED,      /* was not executed, for sure */
@@ -19,7 +19,8 @@ typedef enum {
 } ngx_http_im_cmd_e;
 
 
-typedef struct ngx_http_im_cmd_s  ngx_http_im_cmd_t;
+typedef struct ngx_http_im_cmd_s   ngx_http_im_cmd_t;
+typedef struct ngx_http_im_lane_s  ngx_http_im_lane_t;
 
 /*
  * One command: lives in the pool of the job that asked for it, as do its
@@ -27,9 +28,12 @@ typedef struct ngx_http_im_cmd_s  ngx_http_im_cmd_t;
  */
 
 struct ngx_http_im_cmd_s {
-    ngx_queue_t             queue;     /* of the connection it waits in */
+    ngx_queue_t             queue;     /* of its lane, of its connection */
     ngx_http_im_cmd_t      *next;      /* in its pipeline */
     void                   *job;
+    ngx_http_im_lane_t     *lane;      /* of its caller */
+    size_t                  owed;      /* to it by the store, as expected */
+    size_t                  size;      /* of the reply */
     ngx_str_t               resp;      /* the command as Redis reads it */
     ngx_str_t               key;       /* decides who is asked: its hash tag */
     uint64_t                start;     /* offset in the connection's output */

@@ -14,6 +14,9 @@
  * while Redis answers all of them.
  */
 #define NGX_HTTP_IM_FLUSH_JOBS        12
+/* bytes of replies that jobs are run for in a turn, and what each counts */
+#define NGX_HTTP_IM_RUN_TURN          65536
+#define NGX_HTTP_IM_RUN_JOB           1024
 
 
 static void ngx_http_im_redis_free_job(ngx_http_im_job_t *job);
@@ -23,12 +26,16 @@ static void ngx_http_im_redis_run_handler(ngx_event_t *ev);
 static void ngx_http_im_redis_outcome(ngx_http_im_job_t *job);
 static ngx_http_im_cmd_e ngx_http_im_redis_fate(ngx_http_im_cmd_t *cmd,
     ngx_http_im_cmd_e state);
+static void ngx_http_im_redis_paid(ngx_http_im_redis_t *redis,
+    ngx_http_im_cmd_t *cmd);
 static void ngx_http_im_redis_drop_waiting(ngx_http_im_job_t *job);
 static void ngx_http_im_redis_refuse(ngx_http_im_job_t *job,
     const char *reason);
 static void ngx_http_im_redis_flush_handler(ngx_event_t *ev);
 static void ngx_http_im_redis_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_redis_arm(ngx_http_im_redis_t *redis);
+static const char *ngx_http_im_redis_full(ngx_http_im_redis_t *redis,
+    ngx_http_im_lane_t *lane);
 static ngx_uint_t ngx_http_im_redis_reachable(ngx_http_im_redis_t *redis);
 static const char *ngx_http_im_redis_reason(ngx_http_im_redis_t *redis);
 
@@ -57,7 +64,8 @@ ngx_http_im_redis(ngx_http_im_store_t *store)
     redis->quiet = *ngx_cycle->log;
     redis->quiet.log_level = NGX_LOG_ALERT;
 
-    ngx_queue_init(&redis->waiting);
+    ngx_http_im_lanes_init(&redis->lanes);
+
     ngx_queue_init(&redis->deadlines);
     ngx_queue_init(&redis->ready);
     ngx_queue_init(&redis->free);
@@ -187,6 +195,14 @@ ngx_http_im_redis_job(ngx_http_im_redis_t *redis)
 
 
 void
+ngx_http_im_redis_caller(ngx_http_im_job_t *job, ngx_str_t *caller)
+{
+    job->lane = ngx_http_im_lanes_find(&job->redis->lanes, caller);
+    job->lane->jobs++;
+}
+
+
+void
 ngx_http_im_redis_release(ngx_http_im_job_t *job)
 {
     job->released = 1;
@@ -224,6 +240,10 @@ ngx_http_im_redis_free_job(ngx_http_im_job_t *job)
     redis->jobs--;
     ngx_http_im_count_set(redis->count, NGX_HTTP_IM_COUNT_JOBS, redis->jobs);
 
+    if (job->lane) {
+        job->lane->jobs--;
+    }
+
     for (n = 0, pool = job->pool; pool; pool = pool->d.next) {
         n++;
     }
@@ -246,6 +266,7 @@ ngx_http_im_redis_free_job(ngx_http_im_job_t *job)
 void
 ngx_http_im_redis_submit(ngx_http_im_job_t *job)
 {
+    const char           *reason;
     ngx_http_im_cmd_t    *cmd;
     ngx_http_im_redis_t  *redis;
 
@@ -253,7 +274,7 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
 
     ngx_log_debug3(NGX_LOG_DEBUG_CORE, redis->log, 0,
                    "im redis submit job:%p commands:%ui waiting:%uz",
-                   job, job->pipeline.n, redis->waiting_size);
+                   job, job->pipeline.n, redis->lanes.size);
 
     if (!job->timed) {
 
@@ -268,11 +289,11 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
         ngx_queue_insert_tail(&redis->deadlines, &job->queue);
         ngx_http_im_redis_arm(redis);
 
-        if (redis->jobs > (ngx_uint_t) redis->store->max_pending
-            || redis->waiting_size > NGX_HTTP_IM_WAITING_MAX)
-        {
+        reason = ngx_http_im_redis_full(redis, job->lane);
+
+        if (reason) {
             ngx_http_im_count(redis->count, NGX_HTTP_IM_COUNT_OVERLOADS);
-            ngx_http_im_redis_refuse(job, "too many requests are pending");
+            ngx_http_im_redis_refuse(job, reason);
             return;
         }
     }
@@ -289,9 +310,9 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
         cmd->job = job;
+        cmd->lane = job->lane;
         cmd->state = NGX_HTTP_IM_CMD_WAITING;
-        redis->waiting_size += cmd->resp.len;
-        ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
+        ngx_http_im_lane_push(&redis->lanes, cmd);
     }
 
     ngx_http_im_redis_wait(redis, job->pipeline.n);
@@ -302,6 +323,29 @@ ngx_http_im_redis_submit(ngx_http_im_job_t *job)
     }
 
     ngx_http_im_redis_flush_handler(&redis->flush);
+}
+
+
+/* one caller may take half of what there is, so that others find room */
+
+static const char *
+ngx_http_im_redis_full(ngx_http_im_redis_t *redis, ngx_http_im_lane_t *lane)
+{
+    ngx_uint_t  max;
+
+    max = redis->store->max_pending;
+
+    if (redis->jobs > max || redis->lanes.size > NGX_HTTP_IM_WAITING_MAX) {
+        return "too many requests are pending";
+    }
+
+    if (lane->jobs > (max + 1) / 2
+        || lane->size > NGX_HTTP_IM_WAITING_MAX / 2)
+    {
+        return "too many requests of one caller are pending";
+    }
+
+    return NULL;
 }
 
 
@@ -370,13 +414,29 @@ ngx_http_im_redis_post(ngx_http_im_job_t *job)
 static void
 ngx_http_im_redis_run_handler(ngx_event_t *ev)
 {
+    size_t                size;
     ngx_queue_t          *q;
     ngx_http_im_job_t    *job;
     ngx_http_im_redis_t  *redis;
 
     redis = ev->data;
+    size = 0;
 
     while (!ngx_queue_empty(&redis->ready)) {
+
+        if (size >= NGX_HTTP_IM_RUN_TURN) {
+
+            /* others are served before the rest */
+
+            if (ev->posted) {
+                ngx_delete_posted_event(ev);
+            }
+
+            ngx_post_event(ev, &ngx_posted_next_events);
+
+            return;
+        }
+
         q = ngx_queue_head(&redis->ready);
         ngx_queue_remove(q);
 
@@ -388,6 +448,9 @@ ngx_http_im_redis_run_handler(ngx_event_t *ev)
             ngx_http_im_count_round(redis->count,
                                     ngx_current_msec - job->asked);
         }
+
+        size += NGX_HTTP_IM_RUN_JOB + job->size;
+        job->size = 0;
 
         ngx_http_im_redis_outcome(job);
 
@@ -457,7 +520,10 @@ ngx_http_im_redis_settle(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
 
     job = cmd->job;
 
+    ngx_http_im_redis_paid(job->redis, cmd);
+
     cmd->state = ngx_http_im_redis_fate(cmd, state);
+    job->size += cmd->size;
     job->outstanding--;
 
     if (job->outstanding || job->expired) {
@@ -481,12 +547,30 @@ ngx_http_im_redis_settle(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
 void
 ngx_http_im_redis_requeue(ngx_http_im_redis_t *redis, ngx_http_im_cmd_t *cmd)
 {
+    ngx_http_im_redis_paid(redis, cmd);
+
     cmd->state = NGX_HTTP_IM_CMD_WAITING;
-    redis->waiting_size += cmd->resp.len;
-    ngx_queue_insert_head(&redis->waiting, &cmd->queue);
+    ngx_http_im_lane_return(&redis->lanes, cmd);
     ngx_http_im_redis_wait(redis, 1);
 
     ngx_post_event(&redis->flush, &ngx_posted_events);
+}
+
+
+/* the store owes nothing for it any more: others may be written */
+
+static void
+ngx_http_im_redis_paid(ngx_http_im_redis_t *redis, ngx_http_im_cmd_t *cmd)
+{
+    if (cmd->owed == 0) {
+        return;
+    }
+
+    ngx_http_im_lane_settle(&redis->lanes, cmd);
+
+    if (ngx_http_im_lanes_ready(&redis->lanes)) {
+        ngx_post_event(&redis->flush, &ngx_posted_events);
+    }
 }
 
 
@@ -501,8 +585,7 @@ ngx_http_im_redis_drop_waiting(ngx_http_im_job_t *job)
     for (n = 0, cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
         if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
-            ngx_queue_remove(&cmd->queue);
-            job->redis->waiting_size -= cmd->resp.len;
+            ngx_http_im_lane_drop(&job->redis->lanes, cmd);
             cmd->state = ngx_http_im_redis_fate(cmd, NGX_HTTP_IM_CMD_REFUSED);
             n++;
         }
@@ -527,7 +610,6 @@ ngx_http_im_redis_up(ngx_http_im_redis_t *redis)
 void
 ngx_http_im_redis_down(ngx_http_im_redis_t *redis)
 {
-    ngx_queue_t        *q;
     ngx_http_im_cmd_t  *cmd;
     ngx_http_im_job_t  *job;
 
@@ -537,12 +619,10 @@ ngx_http_im_redis_down(ngx_http_im_redis_t *redis)
         return;
     }
 
-    while (!ngx_queue_empty(&redis->waiting)) {
-        q = ngx_queue_head(&redis->waiting);
-        ngx_queue_remove(q);
+    /* nothing was sent that has no answer, so no lane is full */
 
-        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
-        redis->waiting_size -= cmd->resp.len;
+
+    while ((cmd = ngx_http_im_lanes_next(&redis->lanes)) != NULL) {
         ngx_http_im_redis_wait(redis, -1);
 
         job = cmd->job;
@@ -566,7 +646,7 @@ ngx_http_im_redis_flush_handler(ngx_event_t *ev)
     redis->unflushed = 0;
     n = redis->store->connections;
 
-    for (i = 0; i < n && !ngx_queue_empty(&redis->waiting); i++) {
+    for (i = 0; i < n && ngx_http_im_lanes_ready(&redis->lanes); i++) {
         conn = &redis->conns[redis->next++ % n];
 
         if (conn->state == NGX_HTTP_IM_CONN_READY) {

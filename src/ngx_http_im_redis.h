@@ -42,6 +42,7 @@ struct ngx_http_im_job_s {
     ngx_queue_t                  ready;
     ngx_pool_t                  *pool;
     ngx_http_im_redis_t         *redis;
+    ngx_http_im_lane_t          *lane;         /* of its caller */
 
     ngx_http_im_pipeline_t       pipeline;     /* of the present round */
     ngx_http_im_job_handler_pt   handler;
@@ -51,6 +52,7 @@ struct ngx_http_im_job_s {
     const char                  *reason;       /* of an outcome not OK */
     ngx_uint_t                   outstanding;  /* commands not yet settled */
     ngx_uint_t                   commands;     /* of all rounds */
+    size_t                       size;         /* of the round's replies */
     ngx_msec_t                   start;
     ngx_msec_t                   asked;        /* the present round */
     ngx_msec_t                   deadline;
@@ -71,6 +73,10 @@ ngx_http_im_redis_t *ngx_http_im_redis(ngx_http_im_store_t *store);
 void ngx_http_im_redis_close(ngx_http_im_store_t *store);
 
 ngx_http_im_job_t *ngx_http_im_redis_job(ngx_http_im_redis_t *redis);
+
+/* for whom it is: jobs of one caller wait behind each other */
+void ngx_http_im_redis_caller(ngx_http_im_job_t *job, ngx_str_t *caller);
+
 void ngx_http_im_redis_submit(ngx_http_im_job_t *job);
 void ngx_http_im_redis_release(ngx_http_im_job_t *job);
 

@@ -119,6 +119,7 @@ ngx_http_im_decoder_next(ngx_http_im_decoder_t *d, ngx_pool_t *pool)
         return ngx_http_im_decoder_await(d);
     }
 
+    d->whole = d->size;
     d->size = 0;
 
     return NGX_OK;

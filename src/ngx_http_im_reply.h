@@ -45,6 +45,7 @@ typedef struct {
     void                   *reader;    /* hiredis */
     ngx_pool_t             *pool;      /* of the reply being read, or NULL */
     size_t                  size;      /* of the reply being read */
+    size_t                  whole;     /* of the last one that was read */
     ngx_http_im_reply_t     root;
     const char             *error;     /* set with NGX_ERROR */
 } ngx_http_im_decoder_t;

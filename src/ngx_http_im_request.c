@@ -24,6 +24,8 @@ static ngx_int_t ngx_http_im_body_take(ngx_http_request_t *r,
 static ngx_int_t ngx_http_im_body_append(ngx_http_request_t *r,
     ngx_http_im_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx);
+static ngx_str_t *ngx_http_im_caller(ngx_http_request_t *r,
+    ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_prepare(ngx_http_request_t *r,
     ngx_http_im_ctx_t *ctx);
 static ngx_int_t ngx_http_im_judge(ngx_http_request_t *r,
@@ -357,7 +359,23 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
         r->read_event_handler = ngx_http_test_reading;
     }
 
+    ngx_http_im_redis_caller(ctx->job, ngx_http_im_caller(r, ctx->call));
     ngx_http_im_redis_submit(ctx->job);
+}
+
+
+/*
+ * Who is to be served no more than others.  A backend asks for many users, so
+ * its address comes last.
+ */
+
+static ngx_str_t *
+ngx_http_im_caller(ngx_http_request_t *r, ngx_http_im_call_t *call)
+{
+    return call->user.len ? &call->user
+         : call->from_id.len ? &call->from_id
+         : call->conv_id.len ? &call->conv_id
+         : &r->connection->addr_text;
 }
 
 

@@ -714,7 +714,7 @@ for my $error ('ERR unknown command', 'WRONGTYPE Operation against a key holding
 {
     $t->call('/few/unread', { from_id => 'a' });
     $p->hold;
-    my @conn = at_once(12, sub { return ('/few/unread', { from_id => 'a' }) });
+    my @conn = at_once(12, sub { return ('/few/unread', { from_id => "few$_[0]" }) });
     my $t0 = time;
     my %now;
     $t->poll(1, sub { %now = (); $now{$_} = 1 for grep { $conn[$_]->readable(0) } 0 .. $#conn; keys %now >= 7 });
