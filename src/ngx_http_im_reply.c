@@ -362,8 +362,8 @@ int64_t
 ngx_http_im_reply_atoi(u_char *p, size_t len)
 {
     u_char    *last;
-    int64_t    n;
-    unsigned   digit, most;
+    uint64_t   n;
+    unsigned   digit, other;
 
     if (len == 0 || len > 18) {
         return NGX_ERROR;
@@ -371,11 +371,11 @@ ngx_http_im_reply_atoi(u_char *p, size_t len)
 
     /* what is no digit shows once, at the end */
 
-    for (last = p + len, n = 0, most = 0; p < last; p++) {
+    for (last = p + len, n = 0, other = 0; p < last; p++) {
         digit = (unsigned) *p - '0';
-        most |= digit + (16 - 10);
+        other |= (digit > 9);
         n = n * 10 + digit;
     }
 
-    return (most < 16) ? n : NGX_ERROR;
+    return other ? NGX_ERROR : (int64_t) n;
 }

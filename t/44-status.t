@@ -619,7 +619,7 @@ sub more {      # of a store's figures, by those before
     $t->signal_redis('STOP');
     my $before = store($t, 'few');
     my @conn = map { $t->connect } 1 .. 10;
-    $_->send(bytes('/few/unread', { from_id => 'a' })) for @conn;
+    $conn[$_]->send(bytes('/few/unread', { from_id => "few$_" })) for 0 .. 9;
     ok($t->poll(0.5, sub { store($t, 'few')->{overloads} - $before->{overloads} == 6 }),
        'refused: more than max_pending');
     is(store($t, 'few')->{jobs}, 4, 'the others wait');

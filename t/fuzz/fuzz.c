@@ -98,6 +98,10 @@ fuzz_until(const uint8_t **p, const uint8_t *last, u_char stop)
 }
 
 
+/* long before anything is noted */
+static ngx_msec_t  fuzz_reconnected;
+
+
 ngx_http_im_cache_t *
 fuzz_cache(void)
 {
@@ -213,6 +217,7 @@ fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     call->pipeline = &f->pipeline;
     call->random = &f->random;
     call->cache = (flags & 4) ? fuzz_cache() : NULL;
+    call->reconnected = &fuzz_reconnected;
 
     f->random = 42;
 
