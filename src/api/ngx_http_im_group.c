@@ -165,7 +165,7 @@ ngx_http_im_group_create_check(ngx_http_im_call_t *call)
     {
         return ngx_http_im_refuse(call->pool, &call->refusal,
                                   NGX_HTTP_IM_BAD_REQUEST,
-                                  "conv_id must be neither \"list\" nor "
+                                  "conv_id must be neither the word list nor "
                                   "24 lower-case hex digits");
     }
 
