@@ -588,14 +588,16 @@ ngx_http_im_outcome(ngx_http_im_job_t *job, ngx_http_im_call_t *call)
 }
 
 
-/* what a call's last step comes to */
+/* what a call's last step comes to; one that declines must have said why */
 
 static ngx_http_im_error_e
 ngx_http_im_verdict(ngx_http_im_call_t *call, ngx_int_t rc)
 {
-    return (rc == NGX_OK) ? NGX_HTTP_IM_OK
-         : (rc == NGX_DECLINED) ? call->refusal.id
-         : NGX_HTTP_IM_INTERNAL;
+    if (rc == NGX_DECLINED && call->refusal.id != NGX_HTTP_IM_OK) {
+        return call->refusal.id;
+    }
+
+    return (rc == NGX_OK) ? NGX_HTTP_IM_OK : NGX_HTTP_IM_INTERNAL;
 }
 
 
