@@ -6,7 +6,8 @@ MODULES ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 PROVE   ?= prove -I t/lib
 TESTS   ?= t/*.t
 
-.PHONY: all deps run test lint install clean bench asan valgrind fuzz soak
+.PHONY: all deps run test lint install clean bench asan valgrind fuzz soak \
+	coverage
 
 all:
 	@t/tools/build
@@ -48,6 +49,10 @@ valgrind: deps all
 fuzz:
 	@t/tools/deps clang-14 libclang-rt-14-dev
 	@t/fuzz/run $(SECONDS)
+
+coverage:
+	@t/tools/deps clang-14 libclang-rt-14-dev llvm-14
+	@t/coverage/run
 
 soak: deps all
 	@t/fault/soak
