@@ -588,16 +588,14 @@ ngx_http_im_outcome(ngx_http_im_job_t *job, ngx_http_im_call_t *call)
 }
 
 
-/* what a call's last step comes to; one that declines must have said why */
+/* what a call's last step comes to */
 
 static ngx_http_im_error_e
 ngx_http_im_verdict(ngx_http_im_call_t *call, ngx_int_t rc)
 {
-    if (rc == NGX_DECLINED && call->refusal.id != NGX_HTTP_IM_OK) {
-        return call->refusal.id;
-    }
-
-    return (rc == NGX_OK) ? NGX_HTTP_IM_OK : NGX_HTTP_IM_INTERNAL;
+    return (rc == NGX_OK) ? NGX_HTTP_IM_OK
+         : (rc == NGX_DECLINED) ? call->refusal.id
+         : NGX_HTTP_IM_INTERNAL;
 }
 
 

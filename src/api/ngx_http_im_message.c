@@ -77,6 +77,7 @@ const ngx_http_im_op_t  ngx_http_im_op_send = {
 static ngx_int_t
 ngx_http_im_send_check(ngx_http_im_call_t *call)
 {
+    ngx_int_t                 rc;
     ngx_http_im_send_args_t  *args;
 
     args = call->args;
@@ -94,8 +95,11 @@ ngx_http_im_send_check(ngx_http_im_call_t *call)
         ngx_str_null(&args->to_id);
     }
 
-    if (args->to_id.len && ngx_http_im_send_check_to(call, args) != NGX_OK) {
-        return NGX_DECLINED;
+    if (args->to_id.len) {
+        rc = ngx_http_im_send_check_to(call, args);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     if (args->msg.len > call->options->max_message_size) {
