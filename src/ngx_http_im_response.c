@@ -2,14 +2,8 @@
 #include "ngx_http_im_response.h"
 
 
-static ngx_int_t ngx_http_im_response_send(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_chain_t *out, off_t length);
-static ngx_int_t ngx_http_im_response_header(ngx_http_request_t *r,
-    const char *key, size_t len, ngx_str_t *value);
-
-
-#define ngx_http_im_response_set(r, key, value)                              \
-    ngx_http_im_response_header(r, key, sizeof(key) - 1, value)
+static const ngx_str_t  ngx_http_im_response_json =
+    ngx_string("application/json");
 
 
 ngx_int_t
@@ -37,7 +31,9 @@ ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    return ngx_http_im_response_send(r, NGX_HTTP_OK, w->first, length);
+    return ngx_http_im_response_send(r, NGX_HTTP_OK,
+                                     &ngx_http_im_response_json, w->first,
+                                     length);
 }
 
 
@@ -94,13 +90,15 @@ ngx_http_im_response_refusal(ngx_http_request_t *r, ngx_http_im_error_e id,
         }
     }
 
-    return ngx_http_im_response_send(r, error->status, w.first, length);
+    return ngx_http_im_response_send(r, error->status,
+                                     &ngx_http_im_response_json, w.first,
+                                     length);
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_im_response_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_chain_t *out, off_t length)
+    const ngx_str_t *type, ngx_chain_t *out, off_t length)
 {
     ngx_int_t     rc;
     ngx_chain_t  *cl;
@@ -113,8 +111,8 @@ ngx_http_im_response_send(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
 
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
     r->headers_out.content_type_lowcase = NULL;
 
     rc = ngx_http_send_header(r);
@@ -127,9 +125,7 @@ ngx_http_im_response_send(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* the value is copied, as a call's pool goes before the request's */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_im_response_header(ngx_http_request_t *r, const char *key,
     size_t len, ngx_str_t *value)
 {

@@ -2,6 +2,7 @@
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_prometheus.h"
 #include "ngx_http_im_report.h"
+#include "ngx_http_im_response.h"
 
 
 #define NGX_HTTP_IM_STATUS_ZONE   (4 * 1024 * 1024)
@@ -11,9 +12,6 @@ static ngx_uint_t ngx_http_im_status_format(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_im_status_accept(ngx_http_request_t *r);
 static ngx_int_t ngx_http_im_status_gather(ngx_http_request_t *r,
     ngx_http_im_report_t *report);
-static ngx_int_t ngx_http_im_status_send(ngx_http_request_t *r,
-    ngx_http_im_json_t *w, ngx_str_t *type);
-static ngx_int_t ngx_http_im_status_not_allowed(ngx_http_request_t *r);
 
 
 char *
@@ -153,13 +151,16 @@ ngx_http_im_status_detach(ngx_http_im_main_conf_t *imcf)
 ngx_int_t
 ngx_http_im_status_handler(ngx_http_request_t *r)
 {
+    off_t                 length;
     ngx_int_t             rc;
-    ngx_str_t             type;
+    ngx_str_t             type, methods = ngx_string("GET, HEAD");
     ngx_http_im_json_t    w;
     ngx_http_im_report_t  report;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_im_status_not_allowed(r);
+        return (ngx_http_im_response_set(r, "Allow", &methods) == NGX_OK)
+               ? NGX_HTTP_NOT_ALLOWED
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -187,7 +188,13 @@ ngx_http_im_status_handler(ngx_http_request_t *r)
         }
     }
 
-    return ngx_http_im_status_send(r, &w, &type);
+    length = ngx_http_im_json_done(&w);
+
+    if (length == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_im_response_send(r, NGX_HTTP_OK, &type, w.first, length);
 }
 
 
@@ -288,54 +295,4 @@ ngx_http_im_status_gather(ngx_http_request_t *r, ngx_http_im_report_t *report)
     }
 
     return ngx_http_im_report_sum(report);
-}
-
-
-static ngx_int_t
-ngx_http_im_status_send(ngx_http_request_t *r, ngx_http_im_json_t *w,
-    ngx_str_t *type)
-{
-    off_t      length;
-    ngx_int_t  rc;
-
-    length = ngx_http_im_json_done(w);
-
-    if (length == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = length;
-    r->headers_out.content_type = *type;
-    r->headers_out.content_type_len = type->len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    w->last->buf->last_buf = (r == r->main);
-    w->last->buf->last_in_chain = 1;
-
-    return ngx_http_output_filter(r, w->first);
-}
-
-
-static ngx_int_t
-ngx_http_im_status_not_allowed(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Allow");
-    ngx_str_set(&h->value, "GET, HEAD");
-
-    return NGX_HTTP_NOT_ALLOWED;
 }
