@@ -4,6 +4,10 @@
 
 static void ngx_http_im_prometheus_family(ngx_http_im_json_t *w,
     const char *name, const char *type, const char *help);
+static void ngx_http_im_prometheus_single(ngx_http_im_json_t *w,
+    const char *name, const char *type, const char *help, uint64_t n);
+static void ngx_http_im_prometheus_store(ngx_http_im_json_t *w,
+    const char *name, ngx_http_im_count_t *store);
 static void ngx_http_im_prometheus_workers(ngx_http_im_report_t *report);
 static void ngx_http_im_prometheus_requests(ngx_http_im_report_t *report);
 static ngx_uint_t ngx_http_im_prometheus_shown(ngx_uint_t call,
@@ -12,7 +16,7 @@ static void ngx_http_im_prometheus_flying(ngx_http_im_report_t *report);
 static void ngx_http_im_prometheus_figure(ngx_http_im_report_t *report,
     const ngx_http_im_report_row_t *row);
 static void ngx_http_im_prometheus_gauge(ngx_http_im_report_t *report,
-    const ngx_http_im_report_row_t *row, ngx_uint_t store);
+    const char *name, ngx_uint_t figure, ngx_uint_t store);
 static void ngx_http_im_prometheus_rounds(ngx_http_im_report_t *report);
 static void ngx_http_im_prometheus_cache(ngx_http_im_report_t *report);
 static void ngx_http_im_prometheus_label(ngx_http_im_json_t *w,
@@ -27,9 +31,9 @@ ngx_http_im_prometheus(ngx_http_im_report_t *report)
 
     w = report->w;
 
-    ngx_http_im_prometheus_family(w, "im_start_time_seconds", "gauge",
-                                  "When counting began, since the epoch.");
-    ngx_http_im_report_put(w, "im_start_time_seconds %T\n", report->since);
+    ngx_http_im_prometheus_single(w, "im_start_time_seconds", "gauge",
+                                  "When counting began, since the epoch.",
+                                  report->since);
 
     ngx_http_im_prometheus_workers(report);
     ngx_http_im_prometheus_requests(report);
@@ -53,6 +57,29 @@ ngx_http_im_prometheus_family(ngx_http_im_json_t *w, const char *name,
 }
 
 
+/* a family that is one figure */
+
+static void
+ngx_http_im_prometheus_single(ngx_http_im_json_t *w, const char *name,
+    const char *type, const char *help, uint64_t n)
+{
+    ngx_http_im_prometheus_family(w, name, type, help);
+    ngx_http_im_report_put(w, "%s %uL\n", name, n);
+}
+
+
+/* the front of a sample of a store, up to where other labels may follow */
+
+static void
+ngx_http_im_prometheus_store(ngx_http_im_json_t *w, const char *name,
+    ngx_http_im_count_t *store)
+{
+    ngx_http_im_report_put(w, "%s{store=\"", name);
+    ngx_http_im_prometheus_label(w, &store->name);
+    ngx_http_im_json_lit(w, "\"");
+}
+
+
 static void
 ngx_http_im_prometheus_workers(ngx_http_im_report_t *report)
 {
@@ -67,14 +94,13 @@ ngx_http_im_prometheus_workers(ngx_http_im_report_t *report)
         leaving += (worker[i]->generation < report->generation);
     }
 
-    ngx_http_im_prometheus_family(w, "im_workers", "gauge",
-                                  "Workers of the present configuration.");
-    ngx_http_im_report_put(w, "im_workers %ui\n",
-                           report->workers.nelts - leaving);
+    ngx_http_im_prometheus_single(w, "im_workers", "gauge",
+                                  "Workers of the present configuration.",
+                                  report->workers.nelts - leaving);
 
-    ngx_http_im_prometheus_family(w, "im_workers_leaving", "gauge",
-                                  "Workers of earlier configurations.");
-    ngx_http_im_report_put(w, "im_workers_leaving %ui\n", leaving);
+    ngx_http_im_prometheus_single(w, "im_workers_leaving", "gauge",
+                                  "Workers of earlier configurations.",
+                                  leaving);
 }
 
 
@@ -180,20 +206,20 @@ ngx_http_im_prometheus_figure(ngx_http_im_report_t *report,
     for (i = 0; i < report->stores.nelts; i++) {
 
         if (gauge) {
-            ngx_http_im_prometheus_gauge(report, row, i);
+            ngx_http_im_prometheus_gauge(report, (char *) name, row->figure,
+                                         i);
             continue;
         }
 
-        ngx_http_im_report_put(w, "%s{store=\"", name);
-        ngx_http_im_prometheus_label(w, &store[i]->name);
-        ngx_http_im_report_put(w, "\"} %uL\n", store[i]->n[row->figure]);
+        ngx_http_im_prometheus_store(w, (char *) name, store[i]);
+        ngx_http_im_report_put(w, "} %uL\n", store[i]->n[row->figure]);
     }
 }
 
 
 static void
 ngx_http_im_prometheus_gauge(ngx_http_im_report_t *report,
-    const ngx_http_im_report_row_t *row, ngx_uint_t store)
+    const char *name, ngx_uint_t figure, ngx_uint_t store)
 {
     uint64_t              *gauges;
     ngx_uint_t             i;
@@ -210,10 +236,9 @@ ngx_http_im_prometheus_gauge(ngx_http_im_report_t *report,
             continue;
         }
 
-        ngx_http_im_report_put(w, "im_store_%V{store=\"", &row->name);
-        ngx_http_im_prometheus_label(w, &total[store]->name);
-        ngx_http_im_report_put(w, "\",worker=\"%ui\"} %uL\n", i,
-                               gauges[row->figure]);
+        ngx_http_im_prometheus_store(w, name, total[store]);
+        ngx_http_im_report_put(w, ",worker=\"%ui\"} %uL\n", i,
+                               gauges[figure]);
     }
 }
 
@@ -239,25 +264,23 @@ ngx_http_im_prometheus_rounds(ngx_http_im_report_t *report)
         for (n = 0, k = 0; k < NGX_HTTP_IM_COUNT_BUCKETS; k++) {
             n += store[i]->n[NGX_HTTP_IM_COUNT_ROUNDS + k];
 
-            ngx_http_im_report_put(w, "im_store_round_trip_seconds_bucket"
-                                   "{store=\"");
-            ngx_http_im_prometheus_label(w, &store[i]->name);
-            ngx_http_im_json_lit(w, "\",le=\"");
+            ngx_http_im_prometheus_store(w,
+                                         "im_store_round_trip_seconds_bucket",
+                                         store[i]);
+            ngx_http_im_json_lit(w, ",le=\"");
             ngx_http_im_report_bound(w, k);
             ngx_http_im_report_put(w, "\"} %uL\n", n);
         }
 
         ms = store[i]->n[NGX_HTTP_IM_COUNT_TIME];
 
-        ngx_http_im_report_put(w, "im_store_round_trip_seconds_sum"
-                               "{store=\"");
-        ngx_http_im_prometheus_label(w, &store[i]->name);
-        ngx_http_im_report_put(w, "\"} %uL.%03uL\n", ms / 1000, ms % 1000);
+        ngx_http_im_prometheus_store(w, "im_store_round_trip_seconds_sum",
+                                     store[i]);
+        ngx_http_im_report_put(w, "} %uL.%03uL\n", ms / 1000, ms % 1000);
 
-        ngx_http_im_report_put(w, "im_store_round_trip_seconds_count"
-                               "{store=\"");
-        ngx_http_im_prometheus_label(w, &store[i]->name);
-        ngx_http_im_report_put(w, "\"} %uL\n", n);
+        ngx_http_im_prometheus_store(w, "im_store_round_trip_seconds_count",
+                                     store[i]);
+        ngx_http_im_report_put(w, "} %uL\n", n);
     }
 }
 
@@ -276,21 +299,18 @@ ngx_http_im_prometheus_cache(ngx_http_im_report_t *report)
 
     cache = &report->cache;
 
-    ngx_http_im_prometheus_family(w, "im_profile_cache_hits_total",
-                                  "counter", "Profiles that the cache had.");
-    ngx_http_im_report_put(w, "im_profile_cache_hits_total %uL\n",
-                           cache->hits);
+    ngx_http_im_prometheus_single(w, "im_profile_cache_hits_total",
+                                  "counter", "Profiles that the cache had.",
+                                  cache->hits);
 
-    ngx_http_im_prometheus_family(w, "im_profile_cache_misses_total",
-                                  "counter", "Profiles that it had not.");
-    ngx_http_im_report_put(w, "im_profile_cache_misses_total %uL\n",
-                           cache->misses);
+    ngx_http_im_prometheus_single(w, "im_profile_cache_misses_total",
+                                  "counter", "Profiles that it had not.",
+                                  cache->misses);
 
-    ngx_http_im_prometheus_family(w, "im_profile_cache_evictions_total",
+    ngx_http_im_prometheus_single(w, "im_profile_cache_evictions_total",
                                   "counter",
-                                  "Entries that made room for others.");
-    ngx_http_im_report_put(w, "im_profile_cache_evictions_total %uL\n",
-                           cache->evictions);
+                                  "Entries that made room for others.",
+                                  cache->evictions);
 }
 
 

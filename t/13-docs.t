@@ -161,7 +161,7 @@ while ($report =~ /\{ ngx_string\("(\w+)"\), (NGX_HTTP_IM_COUNT_\w+),/g) {
 
 cmp_ok(keys %kind, '>=', 15, 'the table of figures is read');
 
-my @figures = ($text =~ /family\(w, "(\w+)",\s+"\w+"/g,
+my @figures = ($text =~ /(?:family|single)\(w, "(\w+)",\s+"\w+"/g,
                map { "im_store_$_" . ($kind{$_} eq 'counter' ? '_total' : '') }
                keys %kind);
 
