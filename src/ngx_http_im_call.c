@@ -131,10 +131,3 @@ ngx_http_im_call_check_user(ngx_http_im_call_t *call, const char *field,
                               NGX_HTTP_IM_FORBIDDEN,
                               "%s must be the caller's own id", field);
 }
-
-
-ngx_uint_t
-ngx_http_im_same(const ngx_str_t *a, const ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
-}

@@ -126,7 +126,4 @@ ngx_int_t ngx_http_im_call_check_conv(ngx_http_im_call_t *call);
 ngx_int_t ngx_http_im_call_check_user(ngx_http_im_call_t *call,
     const char *field, ngx_str_t *id);
 
-ngx_uint_t ngx_http_im_same(const ngx_str_t *a, const ngx_str_t *b);
-
-
 #endif /* _NGX_HTTP_IM_CALL_H_INCLUDED_ */

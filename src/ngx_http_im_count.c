@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_count.h"
+#include "ngx_http_im_id.h"
 
 
 struct ngx_http_im_count_sh_s {
@@ -15,6 +16,8 @@ static void ngx_http_im_count_reap(ngx_http_im_counts_t *counts,
 static ngx_uint_t ngx_http_im_count_dead(ngx_http_im_counts_t *counts,
     ngx_http_im_count_t *count, ngx_uint_t starting);
 static void ngx_http_im_count_fold(ngx_http_im_counts_t *counts,
+    ngx_http_im_count_t *count);
+static ngx_int_t ngx_http_im_count_sum(ngx_http_im_counts_t *counts,
     ngx_http_im_count_t *count);
 static ngx_http_im_count_t *ngx_http_im_count_gone(
     ngx_http_im_counts_t *counts, ngx_http_im_count_t *count);
@@ -178,20 +181,13 @@ void
 ngx_http_im_count_detach(ngx_http_im_counts_t *counts,
     ngx_http_im_count_t *count)
 {
-    ngx_uint_t            i;
-    ngx_http_im_count_t  *gone;
-
     ngx_shmtx_lock(&counts->shpool->mutex);
 
     if (count->pid) {
         ngx_http_im_count_fold(counts, count);
 
     } else {
-        gone = ngx_http_im_count_gone(counts, count);
-
-        for (i = NGX_HTTP_IM_COUNT_GAUGES; gone && i < count->size; i++) {
-            gone->n[i] += count->n[i];
-        }
+        (void) ngx_http_im_count_sum(counts, count);
     }
 
     ngx_shmtx_unlock(&counts->shpool->mutex);
@@ -252,19 +248,11 @@ static void
 ngx_http_im_count_fold(ngx_http_im_counts_t *counts,
     ngx_http_im_count_t *count)
 {
-    ngx_uint_t            i;
-    ngx_http_im_count_t  *gone;
+    ngx_uint_t  i;
 
     ngx_queue_remove(&count->queue);
 
-    gone = ngx_http_im_count_gone(counts, count);
-
-    if (gone) {
-
-        for (i = NGX_HTTP_IM_COUNT_GAUGES; i < count->size; i++) {
-            gone->n[i] += count->n[i];
-        }
-
+    if (ngx_http_im_count_sum(counts, count) == NGX_OK) {
         ngx_slab_free_locked(counts->shpool, count);
         return;
     }
@@ -278,6 +266,29 @@ ngx_http_im_count_fold(ngx_http_im_counts_t *counts,
     count->pid = 0;
 
     ngx_queue_insert_head(&counts->sh->blocks, &count->queue);
+}
+
+
+/* adds its counters to those gone of its name; NGX_DECLINED: none is gone */
+
+static ngx_int_t
+ngx_http_im_count_sum(ngx_http_im_counts_t *counts,
+    ngx_http_im_count_t *count)
+{
+    ngx_uint_t            i;
+    ngx_http_im_count_t  *gone;
+
+    gone = ngx_http_im_count_gone(counts, count);
+
+    if (gone == NULL) {
+        return NGX_DECLINED;
+    }
+
+    for (i = NGX_HTTP_IM_COUNT_GAUGES; i < count->size; i++) {
+        gone->n[i] += count->n[i];
+    }
+
+    return NGX_OK;
 }
 
 
@@ -310,8 +321,7 @@ ngx_http_im_count_same(ngx_http_im_count_t *a, ngx_http_im_count_t *b)
         return a->is_store == b->is_store;
     }
 
-    return a->name.len == b->name.len
-           && ngx_memcmp(a->name.data, b->name.data, a->name.len) == 0;
+    return ngx_http_im_same(&a->name, &b->name);
 }
 
 

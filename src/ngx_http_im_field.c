@@ -195,7 +195,6 @@ ngx_http_im_field_value(ngx_http_im_object_t *object, const ngx_str_t *name,
     ngx_http_im_value_t *value)
 {
     json_t               *json;
-    ngx_int_t             i;
     ngx_http_im_plain_t  *member;
 
     if (object->json) {
@@ -210,24 +209,20 @@ ngx_http_im_field_value(ngx_http_im_object_t *object, const ngx_str_t *name,
         return 1;
     }
 
-    for (i = 0; i < object->n; i++) {
-        member = &object->members[i];
+    member = ngx_http_im_plain_find(object->members, object->n, name);
 
-        if (member->name.len == name->len
-            && ngx_memcmp(member->name.data, name->data, name->len) == 0)
-        {
-            value->type = member->text.data ? NGX_HTTP_IM_VALUE_STRING
-                                            : NGX_HTTP_IM_VALUE_INT;
-            value->text = member->text;
-            value->number = member->number;
-            value->json = NULL;
-            value->plain = 1;
-
-            return 1;
-        }
+    if (member == NULL) {
+        return 0;
     }
 
-    return 0;
+    value->type = member->text.data ? NGX_HTTP_IM_VALUE_STRING
+                                    : NGX_HTTP_IM_VALUE_INT;
+    value->text = member->text;
+    value->number = member->number;
+    value->json = NULL;
+    value->plain = 1;
+
+    return 1;
 }
 
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_conn.h"
+#include "ngx_http_im_id.h"
 #include "ngx_http_im_require.h"
 
 
@@ -179,8 +180,7 @@ ngx_http_im_handshake_check(ngx_http_im_conn_t *conn, ngx_http_im_job_t *job)
         }
 
         if (cmd->state != NGX_HTTP_IM_CMD_DONE
-            || cmd->reply.str.len != reply->len
-            || ngx_memcmp(cmd->reply.str.data, reply->data, reply->len) != 0)
+            || !ngx_http_im_same(&cmd->reply.str, reply))
         {
             ngx_http_im_conn_fail(conn, 0,
                                   "the handshake's replies are not its");

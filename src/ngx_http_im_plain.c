@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_plain.h"
+#include "ngx_http_im_id.h"
 
 
 /* an int64_t holds them whatever they are */
@@ -12,8 +13,6 @@ static u_char *ngx_http_im_plain_string(u_char *p, u_char *last,
 static u_char *ngx_http_im_plain_utf8(u_char *p, u_char *last);
 static u_char *ngx_http_im_plain_integer(u_char *p, u_char *last,
     int64_t *number);
-static ngx_uint_t ngx_http_im_plain_known(ngx_http_im_plain_t *members,
-    ngx_int_t n, ngx_str_t *name);
 
 
 ngx_int_t
@@ -48,7 +47,7 @@ ngx_http_im_plain_read(u_char *body, size_t len,
 
         p = ngx_http_im_plain_string(p, last, &member->name);
 
-        if (p == NULL || ngx_http_im_plain_known(members, n, &member->name)) {
+        if (p == NULL || ngx_http_im_plain_find(members, n, &member->name)) {
             return NGX_DECLINED;
         }
 
@@ -96,6 +95,22 @@ end:
     p = ngx_http_im_plain_space(p + 1, last);
 
     return (p == last) ? n : NGX_DECLINED;
+}
+
+
+ngx_http_im_plain_t *
+ngx_http_im_plain_find(ngx_http_im_plain_t *members, ngx_int_t n,
+    const ngx_str_t *name)
+{
+    ngx_int_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_im_same(&members[i].name, name)) {
+            return &members[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -229,22 +244,4 @@ ngx_http_im_plain_integer(u_char *p, u_char *last, int64_t *number)
     *number = minus ? -n : n;
 
     return p;
-}
-
-
-static ngx_uint_t
-ngx_http_im_plain_known(ngx_http_im_plain_t *members, ngx_int_t n,
-    ngx_str_t *name)
-{
-    ngx_int_t  i;
-
-    for (i = 0; i < n; i++) {
-        if (members[i].name.len == name->len
-            && ngx_memcmp(members[i].name.data, name->data, name->len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }

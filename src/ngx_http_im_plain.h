@@ -29,5 +29,9 @@ typedef struct {
 ngx_int_t ngx_http_im_plain_read(u_char *body, size_t len,
     ngx_http_im_plain_t members[NGX_HTTP_IM_PLAIN_MAX]);
 
+/* the one of n that has this name, or NULL */
+ngx_http_im_plain_t *ngx_http_im_plain_find(ngx_http_im_plain_t *members,
+    ngx_int_t n, const ngx_str_t *name);
+
 
 #endif /* _NGX_HTTP_IM_PLAIN_H_INCLUDED_ */

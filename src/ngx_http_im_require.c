@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_require.h"
+#include "ngx_http_im_id.h"
 
 
 typedef enum {
@@ -278,8 +279,7 @@ ngx_http_im_require_config(ngx_http_im_cmd_t *cmd, const ngx_str_t *name,
         for (i = 0; i + 1 < cmd->reply.nelts; i += 2) {
 
             if (ngx_http_im_reply_string(&elts[i], &str) == NGX_OK
-                && str.len == name->len
-                && ngx_memcmp(str.data, name->data, str.len) == 0
+                && ngx_http_im_same(&str, name)
                 && ngx_http_im_reply_string(&elts[i + 1], value) == NGX_OK)
             {
                 return 1;
