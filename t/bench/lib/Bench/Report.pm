@@ -198,7 +198,7 @@ sub curves {
 
     $text .= "### Every call, by connections\n\n"
         . "At one connection a request waits for its own round trip to Redis. With many,\n"
-        . "the commands of all that arrived together go to Redis in one write, so that more\n"
+        . "the commands of those that arrived together go to Redis in one write, so that more\n"
         . "connections make a request cheaper until the caches of the processor are full.\n\n"
         . $grid->('connections', 'open');
 
