@@ -1,11 +1,14 @@
 
 #include "ngx_http_im_conn.h"
+#include "ngx_http_im_id.h"
 #include "ngx_http_im_refusal.h"
 
 
 #define NGX_HTTP_IM_OUT_SIZE      65536
 #define NGX_HTTP_IM_FEED_SIZE     4096
 #define NGX_HTTP_IM_READ_TURN     262144
+/* no reply is held for the sake of more than so many bytes behind it */
+#define NGX_HTTP_IM_MARK_EVERY    65536
 #define NGX_HTTP_IM_BACKOFF_MIN   50
 #define NGX_HTTP_IM_BACKOFF_MAX   500
 
@@ -17,9 +20,15 @@ static void ngx_http_im_conn_connected(ngx_http_im_conn_t *conn);
 static ngx_int_t ngx_http_im_conn_decode(ngx_http_im_conn_t *conn, u_char *p,
     size_t len);
 static ngx_int_t ngx_http_im_conn_replies(ngx_http_im_conn_t *conn);
+static ngx_pool_t *ngx_http_im_conn_pool(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *cmd);
+static ngx_uint_t ngx_http_im_conn_in_step(ngx_http_im_cmd_t *mark,
+    ngx_http_im_reply_t *reply);
 static void ngx_http_im_conn_reply(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
 static ngx_http_im_cmd_t *ngx_http_im_conn_next(ngx_http_im_conn_t *conn);
+static ngx_http_im_cmd_t *ngx_http_im_conn_take(ngx_http_im_conn_t *conn);
+static ngx_http_im_cmd_t *ngx_http_im_conn_mark(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_fill(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_drop(ngx_http_im_conn_t *conn,
     const char *reason);
@@ -37,12 +46,18 @@ ngx_http_im_conn_init(ngx_http_im_conn_t *conn, ngx_http_im_redis_t *redis)
     conn->timer.cancelable = 1;
 
     ngx_queue_init(&conn->sent);
+    ngx_queue_init(&conn->held);
     ngx_queue_init(&conn->hello);
 
     conn->out = ngx_palloc(ngx_cycle->pool, NGX_HTTP_IM_OUT_SIZE);
-    if (conn->out == NULL) {
+    conn->marks = ngx_pcalloc(ngx_cycle->pool, NGX_HTTP_IM_MARKS
+                                               * sizeof(ngx_http_im_mark_t));
+
+    if (conn->out == NULL || conn->marks == NULL) {
         return NGX_ERROR;
     }
+
+    conn->mark = (uint64_t) ngx_random() << 32;
 
     conn->end = conn->out + NGX_HTTP_IM_OUT_SIZE;
 
@@ -201,8 +216,6 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
             return;
         }
 
-        conn->heard = ngx_current_msec;
-
         if (ngx_http_im_conn_decode(conn, conn->redis->buf, n) != NGX_OK) {
             ngx_log_error(NGX_LOG_ERR, conn->redis->log, 0,
                           "im store \"%V\": %V sent an invalid reply: %s",
@@ -266,16 +279,13 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
     ngx_int_t           rc;
     ngx_queue_t        *q;
     ngx_http_im_cmd_t  *cmd;
-    ngx_http_im_job_t  *job;
 
     while (!ngx_queue_empty(&conn->sent)) {
         q = ngx_queue_head(&conn->sent);
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
-        job = cmd->job;
 
         rc = ngx_http_im_decoder_next(&conn->decoder,
-                              (job->released || job->expired) ? NULL
-                                                              : job->pool);
+                                      ngx_http_im_conn_pool(conn, cmd));
         if (rc == NGX_AGAIN) {
             return NGX_OK;
         }
@@ -289,13 +299,33 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
             return NGX_ERROR;
         }
 
+        conn->moved = ngx_current_msec;
+
+        if (cmd->job) {
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&conn->held, q);
+
+            cmd->reply = conn->decoder.root;
+            cmd->size = conn->decoder.whole;
+
+            continue;
+        }
+
+        if (!ngx_http_im_conn_in_step(cmd, &conn->decoder.root)) {
+            conn->decoder.error = "a reply too many or too few";
+            return NGX_ERROR;
+        }
+
         ngx_queue_remove(q);
-        cmd->reply = conn->decoder.root;
-        cmd->size = conn->decoder.whole;
+        conn->nmarks--;
 
-        ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_SENT, -1);
+        while (!ngx_queue_empty(&conn->held)) {
+            q = ngx_queue_head(&conn->held);
+            ngx_queue_remove(q);
 
-        ngx_http_im_conn_reply(conn, cmd);
+            cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+            ngx_http_im_conn_reply(conn, cmd);
+        }
     }
 
     if (ngx_http_im_decoder_pending(&conn->decoder)) {
@@ -307,6 +337,50 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
 }
 
 
+/* where the reply is to be built: NULL, it is to be skipped */
+
+static ngx_pool_t *
+ngx_http_im_conn_pool(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_job_t  *job;
+
+    job = cmd->job;
+
+    if (job) {
+        return (job->released || job->expired) ? NULL : job->pool;
+    }
+
+    /* that of a mark is gone before those it stands behind are settled */
+
+    q = ngx_queue_last(&conn->held);
+    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+    job = cmd->job;
+
+    return job->pool;
+}
+
+
+/* a server that refuses commands may refuse the mark as well */
+
+static ngx_uint_t
+ngx_http_im_conn_in_step(ngx_http_im_cmd_t *mark, ngx_http_im_reply_t *reply)
+{
+    ngx_str_t  word;
+
+    if (reply->type == NGX_HTTP_IM_REPLY_ERROR) {
+        return ngx_http_im_refusal_judge(&reply->str)
+               != NGX_HTTP_IM_REFUSAL_NONE;
+    }
+
+    word.data = mark->resp.data + sizeof(NGX_HTTP_IM_MARK_HEAD) - 1;
+    word.len = NGX_HTTP_IM_MARK_WORD;
+
+    return reply->type == NGX_HTTP_IM_REPLY_STRING
+           && ngx_http_im_same(&reply->str, &word);
+}
+
+
 static void
 ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 {
@@ -315,6 +389,8 @@ ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
     ngx_http_im_refusal_e   refusal;
 
     job = cmd->job;
+
+    ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_SENT, -1);
 
     if (job->released || job->expired) {
         ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_LATE);
@@ -408,23 +484,58 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
 }
 
 
-/* what may be written next */
+/* what is to be written next */
 
 static ngx_http_im_cmd_t *
 ngx_http_im_conn_next(ngx_http_im_conn_t *conn)
 {
-    ngx_queue_t        *q;
     ngx_http_im_cmd_t  *cmd;
 
     if (conn->partial) {
         return conn->partial;
     }
 
-    if (conn->renew) {
+    cmd = ngx_http_im_conn_take(conn);
+
+    if (cmd == NULL) {
         return NULL;
     }
 
-    if (!ngx_queue_empty(&conn->hello)) {
+    if (ngx_queue_empty(&conn->sent)) {
+        conn->moved = ngx_current_msec;
+    }
+
+    cmd->state = NGX_HTTP_IM_CMD_SENT;
+    cmd->start = conn->serialised;
+    ngx_queue_insert_tail(&conn->sent, &cmd->queue);
+
+    conn->partial = cmd;
+    conn->partial_done = 0;
+
+    return cmd;
+}
+
+
+static ngx_http_im_cmd_t *
+ngx_http_im_conn_take(ngx_http_im_conn_t *conn)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    if (conn->nmarks == NGX_HTTP_IM_MARKS) {
+        return NULL;
+    }
+
+    if (conn->unmarked >= NGX_HTTP_IM_MARK_EVERY) {
+        return ngx_http_im_conn_mark(conn);
+    }
+
+    cmd = NULL;
+
+    if (conn->renew) {
+        /* void */
+
+    } else if (!ngx_queue_empty(&conn->hello)) {
         q = ngx_queue_head(&conn->hello);
         ngx_queue_remove(q);
 
@@ -433,31 +544,43 @@ ngx_http_im_conn_next(ngx_http_im_conn_t *conn)
     } else if (conn->state == NGX_HTTP_IM_CONN_READY) {
         cmd = ngx_http_im_lanes_next(&conn->redis->lanes);
 
-        if (cmd == NULL) {
-            return NULL;
+        if (cmd) {
+            ngx_http_im_redis_wait(conn->redis, -1);
         }
-
-        ngx_http_im_redis_wait(conn->redis, -1);
-
-    } else {
-        return NULL;
     }
 
-    if (ngx_queue_empty(&conn->sent)) {
-        conn->heard = ngx_current_msec;
+    if (cmd == NULL) {
+        return conn->unmarked ? ngx_http_im_conn_mark(conn) : NULL;
     }
 
-    cmd->state = NGX_HTTP_IM_CMD_SENT;
-    cmd->start = conn->serialised;
-    ngx_queue_insert_tail(&conn->sent, &cmd->queue);
+    conn->unmarked += cmd->owed + 1;
 
     ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_COMMANDS);
     ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_SENT);
 
-    conn->partial = cmd;
-    conn->partial_done = 0;
-
     return cmd;
+}
+
+
+static ngx_http_im_cmd_t *
+ngx_http_im_conn_mark(ngx_http_im_conn_t *conn)
+{
+    u_char              *p;
+    ngx_http_im_mark_t  *mark;
+
+    mark = &conn->marks[conn->mark++ % NGX_HTTP_IM_MARKS];
+
+    p = ngx_cpymem(mark->resp, NGX_HTTP_IM_MARK_HEAD,
+                   sizeof(NGX_HTTP_IM_MARK_HEAD) - 1);
+    p = ngx_sprintf(p, "%016xL" CRLF, conn->mark);
+
+    mark->cmd.resp.data = mark->resp;
+    mark->cmd.resp.len = p - mark->resp;
+
+    conn->nmarks++;
+    conn->unmarked = 0;
+
+    return &mark->cmd;
 }
 
 
@@ -524,15 +647,28 @@ ngx_http_im_conn_drop(ngx_http_im_conn_t *conn, const char *reason)
     conn->redis->changed = ngx_current_msec;
     conn->renew = 0;
 
+    /* what is held may not be what it seems */
+
+    while (!ngx_queue_empty(&conn->held)) {
+        q = ngx_queue_last(&conn->held);
+        ngx_queue_remove(q);
+        ngx_queue_insert_head(&conn->sent, q);
+    }
+
     /* from the last to the first, as each goes back to the queue's head */
 
     while (!ngx_queue_empty(&conn->sent)) {
         q = ngx_queue_last(&conn->sent);
         ngx_queue_remove(q);
-        ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_SENT, -1);
 
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
         job = cmd->job;
+
+        if (job == NULL) {
+            continue;
+        }
+
+        ngx_http_im_count_add(conn->redis->count, NGX_HTTP_IM_COUNT_SENT, -1);
 
         if (job == conn->handshake || job->released || job->expired) {
             ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_UNKNOWN);
@@ -566,6 +702,8 @@ ngx_http_im_conn_drop(ngx_http_im_conn_t *conn, const char *reason)
         conn->handshake = NULL;
     }
 
+    conn->nmarks = 0;
+    conn->unmarked = 0;
     conn->partial = NULL;
     conn->pos = conn->out;
     conn->last = conn->out;

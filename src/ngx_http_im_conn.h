@@ -23,6 +23,24 @@ typedef enum {
 
 
 /*
+ * Every write to the server ends with a mark, a PING with a word of its own,
+ * and no reply is used before the mark behind it has come back: were there a
+ * reply too many or too few, everybody would be told what his neighbour asked.
+ */
+
+#define NGX_HTTP_IM_MARKS      64
+#define NGX_HTTP_IM_MARK_LEN   (sizeof(NGX_HTTP_IM_MARK_HEAD) - 1            \
+                                + NGX_HTTP_IM_MARK_WORD + 2)
+#define NGX_HTTP_IM_MARK_HEAD  "*2" CRLF "$4" CRLF "PING" CRLF "$16" CRLF
+#define NGX_HTTP_IM_MARK_WORD  16
+
+typedef struct {
+    ngx_http_im_cmd_t         cmd;           /* its job is NULL */
+    u_char                    resp[NGX_HTTP_IM_MARK_LEN];
+} ngx_http_im_mark_t;
+
+
+/*
  * One connection to the server.  The struct lives as long as the worker; the
  * nginx connection in it comes and goes.
  */
@@ -35,6 +53,7 @@ typedef struct {
     ngx_event_t               timer;         /* cancelable */
 
     ngx_queue_t               sent;          /* commands awaiting replies */
+    ngx_queue_t               held;          /* with theirs, before a mark */
     ngx_queue_t               hello;         /* commands of the handshake */
     ngx_http_im_job_t        *handshake;     /* also when asked again */
     ngx_http_im_decoder_t     decoder;
@@ -48,7 +67,12 @@ typedef struct {
     uint64_t                  serialised;    /* bytes put into out so far */
     uint64_t                  written;       /* bytes taken by the kernel */
 
-    ngx_msec_t                heard;         /* last sign of life */
+    ngx_http_im_mark_t       *marks;         /* a ring */
+    uint64_t                  mark;          /* the next one's word */
+    ngx_uint_t                nmarks;        /* sent and not answered */
+    size_t                    unmarked;      /* owed since the last mark */
+
+    ngx_msec_t                moved;         /* a reply was whole, or due */
     ngx_uint_t                tries;         /* failed in a row */
     unsigned                  renew:1;       /* reconnect once all is said */
 } ngx_http_im_conn_t;

@@ -1,6 +1,5 @@
 
 #include "ngx_http_im_conn.h"
-#include "ngx_http_im_id.h"
 #include "ngx_http_im_require.h"
 
 
@@ -147,43 +146,29 @@ ngx_http_im_handshake_ready(ngx_http_im_job_t *job)
 
 
 /*
- * "OK" to all but the scripts, which are answered with their SHA1: a reply
- * that came from nowhere would shift all that follow.  Returns the first of
- * the questions after them, NULL: the connection has failed.
+ * Returns the first of the questions after what must not be refused, NULL: the
+ * connection has failed.
  */
 
 static ngx_http_im_cmd_t *
 ngx_http_im_handshake_check(ngx_http_im_conn_t *conn, ngx_http_im_job_t *job)
 {
-    ngx_str_t            *reply, ok = ngx_string("OK");
-    ngx_uint_t            i, others;
+    ngx_uint_t            n;
     ngx_http_im_cmd_t    *cmd;
     ngx_http_im_store_t  *store;
 
     store = conn->redis->store;
-    others = (store->password.len != 0) + (store->database != 0);
 
-    for (cmd = job->pipeline.first, i = 0;
-         i < others + NGX_HTTP_IM_SCRIPTS;
-         cmd = cmd->next, i++)
-    {
-        reply = (i < others) ? &ok : &store->scripts[i - others];
+    n = (store->password.len != 0) + (store->database != 0)
+        + NGX_HTTP_IM_SCRIPTS;
 
-        if (cmd->state == NGX_HTTP_IM_CMD_DONE
-            && cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR)
-        {
+    for (cmd = job->pipeline.first; n; cmd = cmd->next, n--) {
+
+        if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR) {
             ngx_log_error(NGX_LOG_ERR, conn->redis->log, 0,
                           "im store \"%V\": %V refused the handshake: \"%V\"",
                           &store->name, conn->peer.name, &cmd->reply.str);
             ngx_http_im_conn_fail(conn, 0, "the handshake failed");
-            return NULL;
-        }
-
-        if (cmd->state != NGX_HTTP_IM_CMD_DONE
-            || !ngx_http_im_same(&cmd->reply.str, reply))
-        {
-            ngx_http_im_conn_fail(conn, 0,
-                                  "the handshake's replies are not its");
             return NULL;
         }
     }
@@ -200,7 +185,7 @@ ngx_http_im_handshake_again(ngx_http_im_conn_t *conn)
     ngx_http_im_job_t  *job;
 
     if (conn->handshake
-        && ngx_current_msec - conn->heard >= conn->redis->store->timeout)
+        && ngx_current_msec - conn->moved >= conn->redis->store->timeout)
     {
         ngx_http_im_conn_fail(conn, 0, "no answer in time");
         return;

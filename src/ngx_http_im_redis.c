@@ -33,6 +33,7 @@ static void ngx_http_im_redis_refuse(ngx_http_im_job_t *job,
     const char *reason);
 static void ngx_http_im_redis_flush_handler(ngx_event_t *ev);
 static void ngx_http_im_redis_timer_handler(ngx_event_t *ev);
+static void ngx_http_im_redis_check(ngx_http_im_redis_t *redis);
 static void ngx_http_im_redis_arm(ngx_http_im_redis_t *redis);
 static const char *ngx_http_im_redis_full(ngx_http_im_redis_t *redis,
     ngx_http_im_lane_t *lane);
@@ -687,10 +688,8 @@ ngx_http_im_redis_arm(ngx_http_im_redis_t *redis)
 static void
 ngx_http_im_redis_timer_handler(ngx_event_t *ev)
 {
-    ngx_int_t             i;
     ngx_queue_t          *q;
     ngx_http_im_job_t    *job;
-    ngx_http_im_conn_t   *conn;
     ngx_http_im_redis_t  *redis;
 
     redis = ev->data;
@@ -719,24 +718,50 @@ ngx_http_im_redis_timer_handler(ngx_event_t *ev)
         ngx_http_im_redis_post(job);
     }
 
+    ngx_http_im_redis_check(redis);
+
     if (ngx_queue_empty(&redis->deadlines)) {
         redis->timer.cancelable = 1;
 
     } else {
         ngx_http_im_redis_arm(redis);
     }
+}
 
-    /* a server that owes answers and says nothing at all is stuck */
+
+/* a server that owes a reply and makes none whole in time is stuck */
+
+static void
+ngx_http_im_redis_check(ngx_http_im_redis_t *redis)
+{
+    ngx_int_t            i;
+    ngx_msec_t           timeout, waited, again;
+    ngx_http_im_conn_t  *conn;
+
+    timeout = redis->store->timeout;
+    again = 0;
 
     for (i = 0; i < redis->store->connections; i++) {
         conn = &redis->conns[i];
 
-        if (conn->state == NGX_HTTP_IM_CONN_READY
-            && !ngx_queue_empty(&conn->sent)
-            && ngx_current_msec - conn->heard >= redis->store->timeout)
+        if (conn->state != NGX_HTTP_IM_CONN_READY
+            || ngx_queue_empty(&conn->sent))
         {
-            ngx_http_im_conn_fail(conn, 0, "no answer in time");
+            continue;
         }
+
+        waited = ngx_current_msec - conn->moved;
+
+        if (waited >= timeout) {
+            ngx_http_im_conn_fail(conn, 0, "no answer in time");
+            continue;
+        }
+
+        again = ngx_max(again, timeout - waited);
+    }
+
+    if (again && ngx_queue_empty(&redis->deadlines)) {
+        ngx_add_timer(&redis->timer, again);
     }
 }
 
