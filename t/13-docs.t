@@ -207,6 +207,40 @@ for my $file ('README.md', map { "docs/$_" }
     }
 }
 
+# --- the rights of an ACL are all that is needed, and no more is asked for
+
+my ($rights) = $schema =~ /ACL SETUSER im on >secret (.*?)\n\n/s or die 'no ACL';
+my @rights = split ' ', $rights;
+
+for my $less ('', '+ping') {
+    my $t = Test::IM->new(
+        redis_args => [ '--user', 'im', 'on', '>secret', grep { $_ ne $less } @rights ],
+        store => 'server unix:{{sock}}; username im; password secret;',
+    )->start;
+    my @call = (
+        [ 'user/set', { users => [ { id => 'a', name => 'A' }, { id => 'b', name => 'B' } ] } ],
+        [ 'user/get', { ids => [qw(a b)] } ],
+        [ 'creat/group', { owner_id => 'a', conv_id => 'g', name => 'g', member => [qw(b c)] } ],
+        [ 'add/group/merber', { conv_id => 'g', member => [qw(d e)] } ],
+        [ 'group/g/list', {} ],
+        (map { my $more = $_; map { [ 'send/msg', { from_id => 'a', msg => 'x', msg_type => 0, %$_, %$more } ] }
+             { conv_id => 'g' }, { to_id => 'b' } } {}, { client_msg_id => 'k' }, { client_msg_id => 'k' }),
+        [ 'from/to', { from_id => 'b', to_id => 'a' } ],
+        [ 'conv/g', { from_id => 'b' } ], [ 'conv/g/read', { from_id => 'd' } ],
+        [ 'conv/list', { from_id => 'b' } ], [ 'unread', { from_id => 'b' } ],
+    );
+    for (@call) {
+        my ($path, $data) = @$_;
+        my $r = $t->post("/im/$path", $data);
+        is($r->status, 200, "with the rights of the documentation" . ($less && ", but $less") . ": $path")
+            or diag($r->body);
+    }
+    my @denied = grep { $_ ne '+info' } map { my %h = @$_; "+$h{object}" } @{ $t->redis(qw(ACL LOG)) };
+    is_deeply([ grep { $_ ne $less } @denied ], [], 'nothing else was asked for');
+    $t->done;
+}
+
+
 done_testing;
 
 
