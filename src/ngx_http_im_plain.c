@@ -10,6 +10,7 @@
 static u_char *ngx_http_im_plain_space(u_char *p, u_char *last);
 static u_char *ngx_http_im_plain_string(u_char *p, u_char *last,
     ngx_str_t *string);
+static ngx_inline u_char *ngx_http_im_plain_skip(u_char *p, u_char *last);
 static u_char *ngx_http_im_plain_utf8(u_char *p, u_char *last);
 static u_char *ngx_http_im_plain_integer(u_char *p, u_char *last,
     int64_t *number);
@@ -136,6 +137,8 @@ ngx_http_im_plain_string(u_char *p, u_char *last, ngx_str_t *string)
 
     string->data = p;
 
+    p = ngx_http_im_plain_skip(p, last);
+
     while (p < last) {
 
         if (*p >= 0x80) {
@@ -157,10 +160,44 @@ ngx_http_im_plain_string(u_char *p, u_char *last, ngx_str_t *string)
             return NULL;
         }
 
-        p++;
+        p = ngx_http_im_plain_skip(p + 1, last);
     }
 
     return NULL;
+}
+
+
+/* past bytes that stand for themselves, as far as eight at a time will do */
+
+static ngx_inline u_char *
+ngx_http_im_plain_skip(u_char *p, u_char *last)
+{
+#if (NGX_HAVE_LITTLE_ENDIAN && __GNUC__)
+
+    uint64_t  word, special;
+
+    const uint64_t  ones = 0x0101010101010101;
+
+    for ( /* void */ ; last - p >= 8; p += 8) {
+        ngx_memcpy(&word, p, 8);
+
+        /*
+         * The highest bit of each byte: is it over 0x7f, under 0x20, a quote,
+         * a backslash?  The first yes is right, it borrowed from none.
+         */
+
+        special = word | (word - ones * 0x20) | ((word ^ ones * '"') - ones)
+                  | ((word ^ ones * '\\') - ones);
+        special &= ones * 0x80;
+
+        if (special) {
+            return p + __builtin_ctzll(special) / 8;
+        }
+    }
+
+#endif
+
+    return p;
 }
 
 
@@ -171,6 +208,14 @@ ngx_http_im_plain_utf8(u_char *p, u_char *last)
 {
     u_char      low, high;
     ngx_uint_t  n;
+
+    /* most of those of three bytes, Chinese among them */
+
+    if (*p >= 0xe1 && *p <= 0xec && last - p >= 3
+        && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80)
+    {
+        return p + 3;
+    }
 
     low = 0x80;
     high = 0xbf;

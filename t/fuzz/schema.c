@@ -25,7 +25,7 @@ fuzz_settings(ngx_str_t *all)
 {
     u_char                 buf[1024], *p;
     ngx_str_t              word;
-    ngx_uint_t             n, wanting;
+    ngx_uint_t             n, nelts, wanting;
     const uint8_t         *q;
     ngx_http_im_cmd_t      cmd[2];
     ngx_http_im_reply_t    elts[16];
@@ -44,7 +44,7 @@ fuzz_settings(ngx_str_t *all)
     }
 
     cmd[1].reply.type = NGX_HTTP_IM_REPLY_ARRAY;
-    cmd[1].reply.nelts = n;
+    cmd[1].reply.nelts = nelts = n;
     cmd[1].reply.elts = elts;
 
     (void) ngx_http_im_require_evicts(cmd);
@@ -62,8 +62,10 @@ fuzz_settings(ngx_str_t *all)
 
         /* nothing that CONFIG GET does not show is taken for granted */
 
+        cmd[1].reply.nelts = 0;
         wanting = ngx_http_im_require_judge(&require, &cmd[1]);
-        fuzz_assert(elts[1].str.len || n == 0 || wanting);
+        fuzz_assert(n == 0 || wanting);
+        cmd[1].reply.nelts = nelts;
     }
 
     /* a word that is taken is taken once */
@@ -84,6 +86,41 @@ fuzz_settings(ngx_str_t *all)
         fuzz_assert(require.min_replicas <= 1000);
         fuzz_assert(ngx_http_im_require_word(&require, &word) != NGX_CONF_OK);
     }
+}
+
+
+/* a number is what it is digit by digit, wherever a byte that is none stands */
+
+static void
+fuzz_number(u_char *p, size_t len)
+{
+    size_t   i, n;
+    u_char   digits[18];
+    int64_t  expected;
+
+    for (n = 0; n <= 19 && n <= len; n++) {
+        for (expected = n ? 0 : NGX_ERROR, i = 0; i < n; i++) {
+            if (p[i] < '0' || p[i] > '9' || n > 18) {
+                expected = NGX_ERROR;
+                break;
+            }
+
+            expected = expected * 10 + (p[i] - '0');
+        }
+
+        fuzz_assert(ngx_http_im_reply_atoi(p, n) == expected);
+    }
+
+    /* arbitrary bytes are hardly ever digits */
+
+    n = ngx_min(len, sizeof(digits));
+
+    for (expected = n ? 0 : NGX_ERROR, i = 0; i < n; i++) {
+        digits[i] = '0' + p[i] % 10;
+        expected = expected * 10 + p[i] % 10;
+    }
+
+    fuzz_assert(ngx_http_im_reply_atoi(digits, n) == expected);
 }
 
 
@@ -149,7 +186,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_assert(seq == 0 || (size && data[0] >= '1' && data[0] <= '9'));
 
     (void) ngx_http_im_error_find(&all);
-    (void) ngx_http_im_reply_atoi(copy, size);
+    fuzz_number(copy, size);
 
     fuzz_settings(&all);
 
