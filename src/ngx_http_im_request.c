@@ -36,8 +36,8 @@ static ngx_int_t ngx_http_im_outcome(ngx_http_im_job_t *job,
 static ngx_int_t ngx_http_im_run(ngx_http_im_job_t *job,
     ngx_http_im_call_t *call, ngx_http_im_step_pt step);
 static void ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc);
-static ngx_http_im_error_e ngx_http_im_verdict(ngx_http_im_call_t *call,
-    ngx_int_t rc);
+static ngx_http_im_error_e ngx_http_im_verdict(ngx_http_im_job_t *job,
+    ngx_http_im_call_t *call, ngx_int_t rc);
 static void ngx_http_im_log(ngx_http_im_job_t *job, ngx_http_im_call_t *call,
     ngx_int_t rc, ngx_str_t *error, ngx_log_t *log);
 static void ngx_http_im_note(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx);
@@ -555,7 +555,7 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
 
     if (ctx == NULL) {
         ngx_http_im_count_code(task->count, call->op,
-                               ngx_http_im_verdict(call, rc));
+                               ngx_http_im_verdict(job, call, rc));
         ngx_http_im_count_add(task->count, NGX_HTTP_IM_COUNT_FLYING, -1);
         ngx_http_im_redis_release(job);
         return;
@@ -591,11 +591,21 @@ ngx_http_im_outcome(ngx_http_im_job_t *job, ngx_http_im_call_t *call)
 /* what a call's last step comes to */
 
 static ngx_http_im_error_e
-ngx_http_im_verdict(ngx_http_im_call_t *call, ngx_int_t rc)
+ngx_http_im_verdict(ngx_http_im_job_t *job, ngx_http_im_call_t *call,
+    ngx_int_t rc)
 {
-    return (rc == NGX_OK) ? NGX_HTTP_IM_OK
-         : (rc == NGX_DECLINED) ? call->refusal.id
-         : NGX_HTTP_IM_INTERNAL;
+    if (rc == NGX_OK) {
+        return NGX_HTTP_IM_OK;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return call->refusal.id;
+    }
+
+    /* no memory for what comes after a write, or for its answer */
+
+    return (job->wrote && call->op->write) ? NGX_HTTP_IM_OUTCOME_UNKNOWN
+                                           : NGX_HTTP_IM_INTERNAL;
 }
 
 
@@ -608,7 +618,7 @@ ngx_http_im_log(ngx_http_im_job_t *job, ngx_http_im_call_t *call,
     ngx_str_t                   none = ngx_string("-");
     const ngx_http_im_error_t  *code;
 
-    code = ngx_http_im_error(ngx_http_im_verdict(call, rc));
+    code = ngx_http_im_error(ngx_http_im_verdict(job, call, rc));
 
     if (code->status < 500) {
         return;
@@ -636,14 +646,14 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_im_note(r, ctx);
 
-    id = ngx_http_im_verdict(ctx->call, rc);
+    id = ngx_http_im_verdict(ctx->job, ctx->call, rc);
     ngx_str_null(&text);
 
     if (rc == NGX_OK) {
         rc = ngx_http_im_response(r, ctx->call);
 
         if (rc == NGX_ERROR && !r->header_sent) {
-            id = NGX_HTTP_IM_INTERNAL;
+            id = ngx_http_im_verdict(ctx->job, ctx->call, rc);
         }
 
     } else if (rc == NGX_DECLINED) {

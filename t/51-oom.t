@@ -168,7 +168,7 @@ sub stored {
     my $page = $text =~ /"conv_id":"g"/ ? "/im/conv/$group" : '/im/from/to';
     my $had = messages($n, $page);
     return 'but not stored' if $status eq '200' && $had != 1;
-    return "but stored $had times" if $status eq '503' && $had;
+    return "but stored $had times" if $status =~ /^50[03]$/ && $had;
 
     my $again = must($path, $text);
     return 'sent again: ' . $again->status if $again->status != 200;
