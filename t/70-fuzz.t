@@ -12,7 +12,7 @@ use Test::IM;
 
 my $root = $Test::IM::ROOT;
 my $ci = ($ENV{CI} // '') eq 'true';
-my $seconds = $ENV{IM_FUZZ_SECONDS} // ($ci ? 8 : 0);
+my $seconds = $ENV{IM_FUZZ_SECONDS} // ($ci ? 30 : 0);
 
 plan skip_all => 'AddressSanitizer and libFuzzer are not for valgrind' if $ENV{IM_VALGRIND};
 
