@@ -2,8 +2,7 @@
 #include "ngx_http_im_cache.h"
 
 
-#define NGX_HTTP_IM_CACHE_VALUES   2048    /* longer ones are not kept */
-#define NGX_HTTP_IM_CACHE_EVICT    8       /* at most so many for one */
+#define NGX_HTTP_IM_CACHE_EVICT   8        /* at most so many for one */
 
 
 typedef struct ngx_http_im_cache_entry_s  ngx_http_im_cache_entry_t;
@@ -23,8 +22,14 @@ struct ngx_http_im_cache_entry_s {
     u_char                       data[1];  /* id, values */
 };
 
-struct ngx_http_im_cache_sh_s {
+typedef struct {
     ngx_queue_t                  queue;
+    size_t                       size;     /* of its entries */
+} ngx_http_im_cache_half_t;
+
+struct ngx_http_im_cache_sh_s {
+    ngx_http_im_cache_half_t     half[2];  /* the second: recent messages */
+    size_t                       max;      /* for each */
     ngx_http_im_cache_counts_t   counts;
     ngx_uint_t                   mask;
     ngx_http_im_cache_entry_t   *buckets[1];
@@ -38,6 +43,9 @@ static ngx_http_im_cache_entry_t *ngx_http_im_cache_find(
 static ngx_http_im_cache_entry_t *ngx_http_im_cache_make(
     ngx_http_im_cache_t *cache, ngx_http_im_cache_key_t *key, uint32_t hash,
     size_t room);
+static size_t ngx_http_im_cache_slab(size_t size);
+static ngx_http_im_cache_half_t *ngx_http_im_cache_half(
+    ngx_http_im_cache_t *cache, ngx_uint_t kind);
 static void ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_entry_t *entry);
 
@@ -99,7 +107,9 @@ ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data)
     }
 
     cache->sh->mask = n - 1;
-    ngx_queue_init(&cache->sh->queue);
+    cache->sh->max = (cache->shpool->pfree * ngx_pagesize) / 2;
+    ngx_queue_init(&cache->sh->half[0].queue);
+    ngx_queue_init(&cache->sh->half[1].queue);
 
     cache->shpool->data = cache->sh;
     cache->shpool->log_nomem = 0;
@@ -174,7 +184,7 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
     len = values[0].len + values[1].len;
     changed = ngx_http_im_cache_long_ago();
 
-    if (len > NGX_HTTP_IM_CACHE_VALUES) {
+    if (len > NGX_HTTP_IM_CACHE_MAX) {
         return;
     }
 
@@ -207,7 +217,8 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
 
     } else {
         ngx_queue_remove(&entry->queue);
-        ngx_queue_insert_head(&cache->sh->queue, &entry->queue);
+        ngx_queue_insert_head(&ngx_http_im_cache_half(cache, key->kind)->queue,
+                              &entry->queue);
     }
 
     p = entry->data + entry->id_len;
@@ -294,35 +305,39 @@ ngx_http_im_cache_find(ngx_http_im_cache_t *cache,
 }
 
 
-/* where memory is short the oldest make room */
+/* the oldest of the same half make room */
 
 static ngx_http_im_cache_entry_t *
 ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_key_t *key, uint32_t hash, size_t room)
 {
-    size_t                       size;
+    size_t                       head, size;
     ngx_uint_t                   n;
     ngx_queue_t                 *q;
+    ngx_http_im_cache_half_t    *half;
     ngx_http_im_cache_entry_t   *entry, **bucket;
 
-    size = offsetof(ngx_http_im_cache_entry_t, data) + key->id.len + room;
+    head = offsetof(ngx_http_im_cache_entry_t, data) + key->id.len;
+    size = ngx_http_im_cache_slab(head + room);
+    half = ngx_http_im_cache_half(cache, key->kind);
 
     for (n = 0; /* void */ ; n++) {
-        entry = ngx_slab_alloc_locked(cache->shpool, size);
 
-        if (entry) {
-            break;
+        if (half->size + size <= cache->sh->max) {
+            entry = ngx_slab_alloc_locked(cache->shpool, size);
+
+            if (entry) {
+                break;
+            }
         }
 
-        if (n == NGX_HTTP_IM_CACHE_EVICT
-            || ngx_queue_empty(&cache->sh->queue))
-        {
+        if (n == NGX_HTTP_IM_CACHE_EVICT || ngx_queue_empty(&half->queue)) {
             return NULL;
         }
 
-        cache->sh->counts.evictions++;
+        cache->sh->counts.evictions += (half == cache->sh->half);
 
-        q = ngx_queue_last(&cache->sh->queue);
+        q = ngx_queue_last(&half->queue);
         ngx_http_im_cache_remove(cache,
                      ngx_queue_data(q, ngx_http_im_cache_entry_t, queue));
     }
@@ -332,7 +347,8 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
     entry->next = *bucket;
     *bucket = entry;
 
-    ngx_queue_insert_head(&cache->sh->queue, &entry->queue);
+    ngx_queue_insert_head(&half->queue, &entry->queue);
+    half->size += size;
 
     entry->changed = ngx_http_im_cache_long_ago();
     entry->asked = 0;
@@ -341,11 +357,35 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
     entry->scope = key->scope;
     entry->kind = (u_char) key->kind;
     entry->id_len = (u_char) key->id.len;
-    entry->room = (uint16_t) room;
+    entry->room = (uint16_t) (size - head);
 
     ngx_memcpy(entry->data, key->id.data, key->id.len);
 
     return entry;
+}
+
+
+/* what an allocation takes: a power of two, or whole pages */
+
+static size_t
+ngx_http_im_cache_slab(size_t size)
+{
+    size_t  n;
+
+    if (size > ngx_pagesize / 2) {
+        return ngx_align(size, ngx_pagesize);
+    }
+
+    for (n = 64; n < size; n *= 2) { /* void */ }
+
+    return n;
+}
+
+
+static ngx_http_im_cache_half_t *
+ngx_http_im_cache_half(ngx_http_im_cache_t *cache, ngx_uint_t kind)
+{
+    return &cache->sh->half[kind == NGX_HTTP_IM_CACHE_RECENT];
 }
 
 
@@ -363,6 +403,10 @@ ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
             break;
         }
     }
+
+    ngx_http_im_cache_half(cache, entry->kind)->size -=
+                        offsetof(ngx_http_im_cache_entry_t, data)
+                        + entry->id_len + entry->room;
 
     ngx_queue_remove(&entry->queue);
     ngx_slab_free_locked(cache->shpool, entry);

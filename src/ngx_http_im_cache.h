@@ -9,7 +9,10 @@
 
 /*
  * What the workers of a machine tell each other: names and pictures of users,
- * who wrote last in a group, up to when a conversation is in both inboxes.
+ * who wrote last in a group, up to when a conversation is in both inboxes, the
+ * newest messages of a conversation.  The latter are large, so they have one
+ * half of the zone and all others have the other.
+ *
  * An entry knows when its values were asked for, and who takes it says how
  * old it may be.  What was asked for before a change made here is never
  * taken.
@@ -18,8 +21,13 @@
 typedef enum {
     NGX_HTTP_IM_CACHE_PROFILE = 0,    /* name, img */
     NGX_HTTP_IM_CACHE_SENDER,         /* of a group: id, nothing */
-    NGX_HTTP_IM_CACHE_LISTED          /* of a 1:1: time, nothing */
+    NGX_HTTP_IM_CACHE_LISTED,         /* of a 1:1: time, nothing */
+    NGX_HTTP_IM_CACHE_RECENT          /* newest rows of a conversation, nothing */
 } ngx_http_im_cache_e;
+
+
+/* longer values are not kept: an entry is at most a page of memory */
+#define NGX_HTTP_IM_CACHE_MAX   3900
 
 
 typedef struct ngx_http_im_cache_sh_s  ngx_http_im_cache_sh_t;
@@ -45,7 +53,7 @@ typedef struct {
 typedef struct {
     uint64_t                  hits;      /* profiles that were there */
     uint64_t                  misses;
-    uint64_t                  evictions;
+    uint64_t                  evictions; /* but for recent messages */
 } ngx_http_im_cache_counts_t;
 
 

@@ -414,7 +414,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
     if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
-        imcf->cache = ngx_http_im_cache_zone(cf, &name, 8 * 1024 * 1024,
+        imcf->cache = ngx_http_im_cache_zone(cf, &name, 48 * 1024 * 1024,
                                              &ngx_http_im_module);
         if (imcf->cache == NULL) {
             return NGX_ERROR;

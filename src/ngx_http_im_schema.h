@@ -47,6 +47,10 @@ ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 /* NGX_DECLINED: the row that keeps an empty timeline in being */
 ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);
 
+/* is the row that of the message which the head, or its prefix, shows? */
+ngx_uint_t ngx_http_im_row_is_last(ngx_http_im_row_t *row,
+    ngx_http_im_head_t *head);
+
 ngx_uint_t ngx_http_im_time_valid(ngx_str_t *time);
 
 /* an entry of an inbox: the 1:1 conversation's id and the other user's */

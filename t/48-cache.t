@@ -17,6 +17,9 @@ my $scale = $Test::IM::SCALE;
 sub site { Test::IM->new(conf_http => "im_profile_cache $_[0];", log_format => '$im_call $im_store_commands',
                          @_[1 .. $#_])->start }
 
+# how many timelines were read
+sub rows_asked { return $_[0]->redis(INFO => 'commandstats') =~ /^cmdstat_zrevrange:calls=(\d+)/m ? $1 : 0 }
+
 sub name_of { my ($t, $user) = @_; return $t->call('/im/user/get', { ids => [$user] })->json->[0]{name} }
 
 # what the n-th of these calls asked of the store; it is logged after its answer
@@ -96,8 +99,8 @@ is($told{$_}, $told{off}, "$_: the same answers as with the cache off") for 'zon
     is(name_of($t, $long[3]), 'new', 'a rename shows in a full cache too') for 1 .. 4;
 
     # an image so long that it is not kept
-    $t->profile('big', name => 'big', img => 'z' x 3000);
-    is($t->call('/im/user/get', { ids => ['big'] })->json->[0]{img}, 'z' x 3000, 'a long value') for 1 .. 2;
+    $t->profile('big', name => 'big', img => 'z' x 4000);
+    is($t->call('/im/user/get', { ids => ['big'] })->json->[0]{img}, 'z' x 4000, 'a long value') for 1 .. 2;
     isnt(commands_of($t, 'user_get', 12), 0, 'is asked for each time');
 
     $t->reload;
@@ -115,6 +118,99 @@ is($told{$_}, $told{off}, "$_: the same answers as with the cache off") for 'zon
     $t->call('/im/send/msg', { from_id => 'b', conv_id => 'g', msg => 'x', msg_type => 0 });
     is($t->call('/im/conv/list', { from_id => 'a' })->json->[0]{last_user_name}, 'Bea',
        'the name of the last sender of a group');
+    $t->done;
+}
+
+
+# --- the newest messages of a conversation, kept for who asks again
+
+{
+    my $t = site('zone=z:1m', workers => 2, conf_im => 'im_reply full;');
+    my $shows = sub {       # what a page shows, and whether its rows were asked for
+        my ($name, $what, $asked, $path, $body) = @_;
+        my $had = rows_asked($t);
+        my $r = $t->call($path, { page_size => 10, %{ $body || {} } })->json;
+        is(join(' ', map { $_->{msg} } @$r), $what, $name);
+        is(rows_asked($t) - $had, $asked, "$name: rows " . ($asked ? 'asked for' : 'at hand'));
+    };
+    my $newest = sub { join ' ', reverse $_[0] .. $_[1] };
+
+    $t->profile($_, name => "is $_", img => $_) for qw(a b);
+    my $conv;
+    $conv = $t->say(a => 'b', "$_")->conv_id for 1 .. 12;
+    my ($pair, $by_a, $by_b) = ('/im/from/to', { from_id => 'a', to_id => 'b' }, { from_id => 'b', to_id => 'a' });
+
+    $shows->('first', $newest->(3, 12), 1, $pair, $by_a);
+    $shows->('again', $newest->(3, 12), 0, $pair, $by_a);
+    $shows->('by its id', $newest->(3, 12), 0, "/im/conv/$conv");
+    $shows->('fewer', '12 11 10', 0, "/im/conv/$conv", { page_size => 3 });
+    $shows->('more', $newest->(1, 12), 1, "/im/conv/$conv", { page_size => 20 });
+    $shows->('all, and all there are', $newest->(1, 12), 0, "/im/conv/$conv", { page_size => 200 });
+    $shows->('the second page', '2 1', 1, "/im/conv/$conv", { page_no => 2 });
+
+    is($t->unread('b'), 12, 'not read by the other yet');
+    $shows->('the other', $newest->(3, 12), 0, $pair, $by_b);
+    is($t->unread('b'), 0, 'and it is read then, though no row was asked for');
+    $shows->('the other again', $newest->(3, 12), 0, $pair, $by_b);
+
+    for my $n (13 .. 16) {
+        delete $t->{conn};      # perhaps another worker
+        $t->say($n % 2 ? 'a' : 'b', $n % 2 ? 'b' : 'a', "$n");
+        $shows->("after message $n", $newest->($n - 9, $n), 1, "/im/conv/$conv");
+        delete $t->{conn};
+        $shows->('and again', $newest->($n - 9, $n), 0, "/im/conv/$conv");
+    }
+
+    $t->profile('a', name => 'renamed', img => 'new');
+    is($t->page($conv)->[1]{user}{name}, 'renamed', 'a rename shows in it');
+
+    # a group: who is no member sees nothing of it, who is one no more likewise
+    my $group = $t->group(a => [qw(b c)]);
+    $shows->('an empty group', '', 1, "/im/conv/$group") for 1, 2;
+    $t->say_in(a => $group, "$_") for 1, 2;
+    $shows->('a group', '2 1', 1, "/im/conv/$group");
+    $shows->('again', '2 1', 0, "/im/conv/$group");
+    is($t->unread_in(c => $group), 2, 'not read yet');
+    $shows->('by a member', '2 1', 0, "/im/conv/$group", { from_id => 'c' });
+    is($t->unread_in(c => $group), 0, 'read then');
+    $shows->('by a member again', '2 1', 0, "/im/conv/$group", { from_id => 'c' });
+    is($t->post("/im/conv/$group", { from_id => 'x' })->code, 'not_member', 'and by nobody else');
+
+    # what Redis has lost is not shown, and what is said after that is
+    $t->redis('FLUSHALL');
+    is($t->post("/im/conv/$conv", {})->code, 'conv_not_found', 'gone');
+    is($t->call($pair, $by_a)->body, '[]', 'nothing there');
+    $t->say(a => 'b', "anew $_") for 1 .. 2;
+    is_deeply([ map { $_->{msg} } @{ $t->pair('a', 'b') } ], [ 'anew 2', 'anew 1' ], 'a conversation begun anew');
+    $t->done;
+}
+
+for my $how ('off', 'zone=z:32k', 'zone=z:256k') {
+    my $t = site($how, workers => 2);
+    my %last;
+    for my $round (1 .. 3) {
+        for my $n (1 .. 60) {
+            my $text = "$round of $n " . 'x' x ($n * 9);
+            $t->say("a$n", "b$n", $text);
+            $last{$n} = $text;
+        }
+        for my $again (1, 2) {
+            my @wrong = grep { my $r = $t->pair("b$_", "a$_"); @$r != $round || $r->[0]{msg} ne $last{$_} } 1 .. 60;
+            is_deeply(\@wrong, [], "$how, round $round: the pages of 60 conversations");
+        }
+    }
+    is(name_of($t, 'a1'), '', 'and others find room');
+    $t->done;
+}
+
+# rows that are too long are asked for each time
+{
+    my $t = site('zone=z:1m');
+    my $conv = $t->say(a => 'b', 'z' x 3900)->conv_id;
+    for (1 .. 2) {
+        is(length $t->page($conv)->[0]{msg}, 3900, 'a long message');
+        is(rows_asked($t), $_, 'and its row asked for');
+    }
     $t->done;
 }
 

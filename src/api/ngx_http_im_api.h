@@ -90,5 +90,20 @@ void ngx_http_im_listed_note(ngx_http_im_call_t *call, ngx_str_t *conv_id,
     ngx_str_t *time, ngx_msec_t asked);
 int64_t ngx_http_im_listed_step(ngx_str_t *time);
 
+/*
+ * The newest rows of the call's conversation, n of them or all there are, as
+ * they were within the last minute.  They are the newest still if the first
+ * is that of the message in the head.  NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_http_im_recent(ngx_http_im_call_t *call, ngx_uint_t n,
+    ngx_str_t *rows);
+
+/* takes a row from the front, 0: there is none */
+ngx_uint_t ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row);
+
+/* the reply to a ZREVRANGE from 0; all of its elements are strings */
+void ngx_http_im_recent_note(ngx_http_im_call_t *call,
+    ngx_http_im_reply_t *reply, ngx_msec_t asked);
+
 
 #endif /* _NGX_HTTP_IM_API_H_INCLUDED_ */

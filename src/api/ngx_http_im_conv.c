@@ -19,7 +19,10 @@ typedef struct {
 
 typedef struct {
     ngx_http_im_cmd_t        *head;
+    ngx_http_im_head_t        shown;      /* what it says */
     ngx_http_im_cmd_t        *timeline;
+    ngx_msec_t                asked;      /* for the timeline */
+    ngx_str_t                 recent;     /* rows in its place, if any */
     ngx_http_im_cmd_t        *member;     /* a group's viewer */
     ngx_http_im_cmd_t        *mark;
     ngx_str_t                 viewer;
@@ -42,11 +45,17 @@ static ngx_int_t ngx_http_im_pair_page_check(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_pair_page(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_page_ask(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
+static void ngx_http_im_page_ask_rows(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page);
 static ngx_int_t ngx_http_im_page_rows(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_page_read(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page, int64_t *position);
-static ngx_int_t ngx_http_im_page_parse(ngx_http_im_call_t *call,
+static ngx_int_t ngx_http_im_page_recent(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
+static ngx_int_t ngx_http_im_page_timeline(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page);
+static ngx_int_t ngx_http_im_page_row(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page, ngx_str_t *text);
 static ngx_int_t ngx_http_im_page_answer(ngx_http_im_call_t *call);
 static void ngx_http_im_page_write(ngx_http_im_call_t *call,
     ngx_http_im_page_row_t *row);
@@ -110,6 +119,9 @@ static const ngx_http_im_field_t  ngx_http_im_conv_read_fields[] = {
  * GETRANGE head, ZREVRANGE timeline, and for a group HGET members viewer
  * -> prefix of the head, rows, position; then what of it is needed:
  * HMGET profile of each sender, script read -> name and picture, "ok"
+ *
+ * Where the newest rows are at hand the timeline is only asked for if the head
+ * shows that they are not the newest any more.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_conv_page = {
@@ -274,8 +286,6 @@ ngx_http_im_pair_page(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_page_ask(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 {
-    u_char                    start[NGX_INT64_LEN], stop[NGX_INT64_LEN];
-    int64_t                   n;
     ngx_str_t                 argv[4];
     ngx_http_im_page_args_t  *args;
 
@@ -292,19 +302,11 @@ ngx_http_im_page_ask(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
                                       NGX_HTTP_IM_CONV_HEAD, &call->conv_id,
                                       argv, 4);
 
-    /* by rank, so that a deep page costs what the first one does */
-
-    n = (args->page_no - 1) * args->page_size;
-
-    ngx_str_set(&argv[0], "ZREVRANGE");
-    argv[2].data = start;
-    argv[2].len = ngx_sprintf(start, "%L", n) - start;
-    argv[3].data = stop;
-    argv[3].len = ngx_sprintf(stop, "%L", n + args->page_size - 1) - stop;
-
-    page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                          NGX_HTTP_IM_CONV_TIMELINE,
-                                          &call->conv_id, argv, 4);
+    if (args->page_no > 1
+        || ngx_http_im_recent(call, args->page_size, &page->recent) != NGX_OK)
+    {
+        ngx_http_im_page_ask_rows(call, page);
+    }
 
     if (page->viewer.len && !ngx_http_im_id_is_pair(&call->conv_id)) {
         ngx_str_set(&argv[0], "HGET");
@@ -318,6 +320,35 @@ ngx_http_im_page_ask(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
     call->next = ngx_http_im_page_rows;
 
     return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_im_page_ask_rows(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
+{
+    u_char                    start[NGX_INT64_LEN], stop[NGX_INT64_LEN];
+    int64_t                   n;
+    ngx_str_t                 argv[4];
+    ngx_http_im_page_args_t  *args;
+
+    args = call->args;
+
+    ngx_str_null(&page->recent);
+
+    /* by rank, so that a deep page costs what the first one does */
+
+    n = (args->page_no - 1) * args->page_size;
+
+    ngx_str_set(&argv[0], "ZREVRANGE");
+    argv[2].data = start;
+    argv[2].len = ngx_sprintf(start, "%L", n) - start;
+    argv[3].data = stop;
+    argv[3].len = ngx_sprintf(stop, "%L", n + args->page_size - 1) - stop;
+
+    page->asked = ngx_current_msec;
+    page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                          NGX_HTTP_IM_CONV_TIMELINE,
+                                          &call->conv_id, argv, 4);
 }
 
 
@@ -340,7 +371,17 @@ ngx_http_im_page_rows(ngx_http_im_call_t *call)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_im_page_parse(call, page);
+        rc = page->recent.len ? ngx_http_im_page_recent(call, page)
+                              : ngx_http_im_page_timeline(call, page);
+    }
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_im_page_ask_rows(call, page);
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_im_profiles_ask(call, &page->profiles);
     }
 
     if (rc != NGX_OK) {
@@ -376,9 +417,10 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 {
     ngx_str_t            text;
     ngx_uint_t           i;
-    ngx_http_im_head_t   head;
+    ngx_http_im_head_t  *head;
 
     *position = 0;
+    head = &page->shown;
 
     if (ngx_http_im_reply_string(&page->head->reply, &text) != NGX_OK) {
         return ngx_http_im_call_corrupt(call);
@@ -390,7 +432,7 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
                : ngx_http_im_call_refuse(call, NGX_HTTP_IM_CONV_NOT_FOUND);
     }
 
-    if (ngx_http_im_head_parse(&head, &text) != NGX_OK) {
+    if (ngx_http_im_head_parse(head, &text) != NGX_OK) {
         return ngx_http_im_call_corrupt(call);
     }
 
@@ -398,7 +440,7 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
         return NGX_OK;
     }
 
-    if (head.group) {
+    if (head->group) {
 
         if (page->member == NULL
             || ngx_http_im_reply_string(&page->member->reply, &text)
@@ -417,8 +459,8 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
     }
 
     for (i = 0; i < 2; i++) {
-        if (ngx_http_im_same(&head.users[i], &page->viewer)) {
-            *position = head.read[i];
+        if (ngx_http_im_same(&head->users[i], &page->viewer)) {
+            *position = head->read[i];
             return NGX_OK;
         }
     }
@@ -427,14 +469,53 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 }
 
 
-static ngx_int_t
-ngx_http_im_page_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
-{
-    ngx_int_t                rc;
-    ngx_uint_t               i;
-    ngx_http_im_reply_t     *reply;
-    ngx_http_im_page_row_t  *row;
+/* NGX_AGAIN: there are newer ones */
 
+static ngx_int_t
+ngx_http_im_page_recent(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                 text;
+    ngx_uint_t                n;
+    ngx_http_im_page_args_t  *args;
+
+    args = call->args;
+    n = args->page_size;
+
+    page->rows = ngx_palloc(call->pool, n * sizeof(ngx_http_im_page_row_t));
+    if (page->rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    while (page->nrows < n && ngx_http_im_recent_next(&page->recent, &text)) {
+
+        rc = ngx_http_im_page_row(call, page, &text);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (page->nrows == 1
+            && !ngx_http_im_row_is_last(&page->rows[0].row, &page->shown))
+        {
+            page->nrows = 0;
+            page->size = 0;
+            return NGX_AGAIN;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_page_timeline(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_im_reply_t      *reply;
+    ngx_http_im_page_args_t  *args;
+
+    args = call->args;
     reply = &page->timeline->reply;
 
     if (ngx_http_im_reply_array(reply, 0) != NGX_OK) {
@@ -448,31 +529,57 @@ ngx_http_im_page_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
     }
 
     for (i = 0; i < reply->nelts; i++) {
-        row = &page->rows[page->nrows];
 
-        rc = (reply->elts[i].type == NGX_HTTP_IM_REPLY_STRING)
-             ? ngx_http_im_row_parse(&row->row, &reply->elts[i].str)
-             : NGX_ERROR;
-
-        if (rc == NGX_DECLINED) {
-            continue;
-        }
-
-        if (rc != NGX_OK) {
+        if (reply->elts[i].type != NGX_HTTP_IM_REPLY_STRING) {
             return ngx_http_im_call_corrupt(call);
         }
 
-        row->sender = ngx_http_im_profile_want(call, &page->profiles,
-                                               &row->row.from);
-        if (row->sender == NULL) {
-            return NGX_ERROR;
-        }
+        rc = ngx_http_im_page_row(call, page, &reply->elts[i].str);
 
-        page->size += reply->elts[i].str.len;
-        page->nrows++;
+        if (rc != NGX_OK && rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
-    return ngx_http_im_profiles_ask(call, &page->profiles);
+    /* a message may have come between the two commands */
+
+    if (args->page_no == 1 && page->nrows
+        && ngx_http_im_row_is_last(&page->rows[0].row, &page->shown))
+    {
+        ngx_http_im_recent_note(call, reply, page->asked);
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: the row is no message's */
+
+static ngx_int_t
+ngx_http_im_page_row(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
+    ngx_str_t *text)
+{
+    ngx_int_t                rc;
+    ngx_http_im_page_row_t  *row;
+
+    row = &page->rows[page->nrows];
+
+    rc = ngx_http_im_row_parse(&row->row, text);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? rc : ngx_http_im_call_corrupt(call);
+    }
+
+    row->sender = ngx_http_im_profile_want(call, &page->profiles,
+                                           &row->row.from);
+    if (row->sender == NULL) {
+        return NGX_ERROR;
+    }
+
+    page->size += text->len;
+    page->nrows++;
+
+    return NGX_OK;
 }
 
 

@@ -12,6 +12,9 @@
 /* the clocks of workers read the start of a turn */
 #define NGX_HTTP_IM_LISTED_MARGIN  1000
 
+/* for how long a row that another hand has changed may be shown as it was */
+#define NGX_HTTP_IM_RECENT_TTL     60000
+
 
 void
 ngx_http_im_note_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
@@ -132,4 +135,89 @@ ngx_http_im_listed_step(ngx_str_t *time)
 {
     return ngx_http_im_reply_atoi(time->data, time->len)
            >> NGX_HTTP_IM_LISTED_SHIFT;
+}
+
+
+/*
+ * Rows, each after its length in two bytes.  They are all of the timeline if
+ * the last one is that of the first message.
+ */
+
+ngx_int_t
+ngx_http_im_recent(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rows)
+{
+    ngx_str_t          text, rest;
+    ngx_http_im_row_t  row;
+
+    if (ngx_http_im_noted(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id,
+                          ngx_current_msec - NGX_HTTP_IM_RECENT_TTL, rows)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_null(&text);
+
+    for (rest = *rows; n && ngx_http_im_recent_next(&rest, &text); n--) {
+        /* void */
+    }
+
+    if (n == 0
+        || (ngx_http_im_row_parse(&row, &text) == NGX_OK && row.seq == 1))
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row)
+{
+    if (rows->len == 0) {
+        return 0;
+    }
+
+    row->len = rows->data[0] << 8 | rows->data[1];
+    row->data = rows->data + 2;
+
+    rows->data += 2 + row->len;
+    rows->len -= 2 + row->len;
+
+    return 1;
+}
+
+
+void
+ngx_http_im_recent_note(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
+    ngx_msec_t asked)
+{
+    u_char      *p, buf[NGX_HTTP_IM_CACHE_MAX];
+    ngx_str_t    rows, *row;
+    ngx_uint_t   i;
+
+    p = buf;
+
+    for (i = 0; i < reply->nelts; i++) {
+        row = &reply->elts[i].str;
+
+        if (row->len == 0) {
+            break;
+        }
+
+        if ((size_t) (buf + sizeof(buf) - p) < 2 + row->len) {
+            return;
+        }
+
+        *p++ = (u_char) (row->len >> 8);
+        *p++ = (u_char) row->len;
+        p = ngx_cpymem(p, row->data, row->len);
+    }
+
+    rows.data = buf;
+    rows.len = p - buf;
+
+    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id, asked,
+                     &rows);
 }
