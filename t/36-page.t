@@ -15,29 +15,29 @@ my $conv = $t->say(ann => 'bob', 'm1')->conv_id;
 $t->say($_ % 3 ? ('ann', 'bob') : ('bob', 'ann'), "m$_") for 2 .. 25;
 
 sub texts { $t->texts($t->page($conv, @_)) }
-sub ms { [ map { "m$_" } @_ ] }
+sub texts_of { [ map { "m$_" } @_ ] }
 
-is_deeply(texts(), ms(reverse 16 .. 25), 'page 1 of 10 by default');
-is_deeply(texts(page_no => 1), ms(reverse 16 .. 25), 'page_no alone');
-is_deeply(texts(page_no => 2), ms(reverse 6 .. 15), 'page 2');
-is_deeply(texts(page_no => 3), ms(reverse 1 .. 5), 'the last, shorter');
+is_deeply(texts(), texts_of(reverse 16 .. 25), 'page 1 of 10 by default');
+is_deeply(texts(page_no => 1), texts_of(reverse 16 .. 25), 'page_no alone');
+is_deeply(texts(page_no => 2), texts_of(reverse 6 .. 15), 'page 2');
+is_deeply(texts(page_no => 3), texts_of(reverse 1 .. 5), 'the last, shorter');
 is_deeply(texts(page_no => 4), [], 'past the end');
 is_deeply(texts(page_no => 1000), [], 'far past it');
-is_deeply(texts(page_size => 25), ms(reverse 1 .. 25), 'all on one page');
+is_deeply(texts(page_size => 25), texts_of(reverse 1 .. 25), 'all on one page');
 is_deeply(texts(page_size => 25, page_no => 2), [], 'nothing after it');
-is_deeply(texts(page_size => 200), ms(reverse 1 .. 25), 'fewer than asked');
-is_deeply(texts(page_size => 1, page_no => 25), ms(1), 'the oldest');
+is_deeply(texts(page_size => 200), texts_of(reverse 1 .. 25), 'fewer than asked');
+is_deeply(texts(page_size => 1, page_no => 25), texts_of(1), 'the oldest');
 
 for my $size (1, 2, 3, 7, 24, 25, 26) {
     my @all = map { @{ texts(page_size => $size, page_no => $_) } }
               1 .. int(24 / $size) + 2;
-    is_deeply(\@all, ms(reverse 1 .. 25), "pages of $size make up the whole");
+    is_deeply(\@all, texts_of(reverse 1 .. 25), "pages of $size make up the whole");
 }
 
 is_deeply($t->pair('ann', 'bob', page_no => 2, page_size => 7),
           $t->page($conv, page_no => 2, page_size => 7),
           'from/to has the same pages');
-is_deeply($t->texts($t->pair('bob', 'ann')), ms(reverse 16 .. 25),
+is_deeply($t->texts($t->pair('bob', 'ann')), texts_of(reverse 16 .. 25),
           'and the same default');
 is_deeply($t->pair('bob', 'ann', page_no => 4), [], 'past the end');
 
@@ -51,7 +51,7 @@ is($t->call("/im/conv/$group", { from_id => 'ann' })->body, '[]',
 
 my $two = texts(page_size => 5, page_no => 2);
 $t->say(ann => 'bob', 'm26');
-is_deeply(texts(page_size => 5, page_no => 2), ms(reverse 17 .. 21),
+is_deeply(texts(page_size => 5, page_no => 2), texts_of(reverse 17 .. 21),
           'one more message moves pages by one');
 $t->say(ann => 'bob', "m$_") for 27 .. 30;
 is_deeply(texts(page_size => 5, page_no => 3), $two,
@@ -75,9 +75,9 @@ for my $from (map { $_ * 100 } 0 .. 49) {   # pipelined, for speed
 $conv = $deep;
 for my $n (1, 2, 50, 250, 499, 500) {
     my $last = 5000 - 10 * ($n - 1);
-    is_deeply(texts(page_no => $n), ms(reverse $last - 9 .. $last), "page $n");
+    is_deeply(texts(page_no => $n), texts_of(reverse $last - 9 .. $last), "page $n");
 }
-is_deeply(texts(page_no => 25, page_size => 200), ms(reverse 1 .. 200),
+is_deeply(texts(page_no => 25, page_size => 200), texts_of(reverse 1 .. 200),
           'the last of 200');
 is_deeply(texts(page_no => 501), [], 'past the end');
 is($t->unread('eve'), 5000, 'all unread');

@@ -16,9 +16,7 @@ use Proxy;
 use Test::IM;
 
 my $scale = $Test::IM::SCALE;
-my ($user, $text) = ('u0000', 't0000');
-
-sub ms { return $_[0] * $scale . 'ms' }
+my $text = 't0000';
 
 # one worker, so that whatever waits in it is in everybody's way
 my $t = Test::IM->new(
@@ -46,11 +44,6 @@ my $p = Proxy->new(listen => "unix:$t->{dir}/p.sock", to => "unix:$t->{sock}");
 
 
 # --- small things
-
-sub fresh { return ($user++, $user++) }
-
-sub body { my ($from, $to, $msg, %more) = @_;
-           return { from_id => $from, to_id => $to, msg => $msg, msg_type => 0, %more } }
 
 sub stored {        # texts of a 1:1, newest last, past any proxy
     my ($a, $b) = @_;
@@ -111,9 +104,7 @@ sub at_once {
     my @open = map { [ $t->connect, $cb->($_) ] } 1 .. $n;
     for (@open) {
         my ($conn, $path, $data) = @$_;
-        my $json = JSON::PP->new->utf8->encode($data);
-        $conn->send("POST $path HTTP/1.1\r\nHost: x\r\nContent-Length: "
-                    . length($json) . "\r\n\r\n$json");
+        $conn->send(bytes($path, $data));
     }
     return map { $_->[0] } @open;
 }

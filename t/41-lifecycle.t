@@ -17,19 +17,6 @@ use Test::IM;
 
 my $scale = $Test::IM::SCALE;
 my $slow = $scale > 1;          # a sanitizer or valgrind: fewer rounds
-my $user = 'u0000';
-
-sub fresh { return ($user++, $user++) }
-
-sub body { my ($from, $to, $msg, %more) = @_;
-           return { from_id => $from, to_id => $to, msg => $msg, msg_type => 0, %more } }
-
-sub bytes {     # a request as it goes over the wire
-    my ($path, $data, @headers) = @_;
-    my $json = ref $data ? JSON::PP->new->utf8->encode($data) : $data;
-    return join "\r\n", "POST $path HTTP/1.1", 'Host: x', 'Content-Length: ' . length $json,
-        @headers, '', $json;
-}
 
 sub fds {       # of a process, by what they are
     my $pid = shift;

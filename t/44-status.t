@@ -15,20 +15,6 @@ use Proxy;
 use Test::IM;
 
 my $scale = $Test::IM::SCALE;
-my $user = 'u0000';
-
-sub ms { return $_[0] * $scale . 'ms' }
-
-sub fresh { return ($user++, $user++) }
-
-sub body { my ($from, $to, $msg, %more) = @_;
-           return { from_id => $from, to_id => $to, msg => $msg, msg_type => 0, %more } }
-
-sub bytes {     # a request as it goes over the wire
-    my ($path, $data) = @_;
-    my $json = JSON::PP->new->utf8->encode($data);
-    return "POST $path HTTP/1.1\r\nHost: x\r\nContent-Length: " . length($json) . "\r\n\r\n$json";
-}
 
 sub status { my ($t, $path) = @_; return $t->get($path // '/status')->json }
 

@@ -42,13 +42,6 @@ $t->start;
 
 # --- small things
 
-sub bytes {
-    my ($path, $data, @headers) = @_;
-    my $json = JSON::PP->new->utf8->canonical->encode($data);
-    return join "\r\n", "POST $path HTTP/1.1", 'Host: x', 'Content-Length: ' . length $json,
-        @headers, '', $json;
-}
-
 # sent at once, each over a connection of its own
 sub at_once {
     my (@text) = @_;

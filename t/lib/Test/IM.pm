@@ -40,7 +40,7 @@ use Test::IM::Conn;
 
 use parent -norequire, 'Test::IM::Calls';
 
-our @EXPORT = qw(run_blocks wait_for slurp %STATUS);
+our @EXPORT = qw(run_blocks wait_for slurp body bytes fresh ms %STATUS);
 
 our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
 our $SCALE = $ENV{IM_SCALE} || ($ENV{IM_VALGRIND} ? 8 : 1);
@@ -214,6 +214,30 @@ sub connect {
     my $s = $self->tcp($port || $self->{port}) or croak "connect: $!";
     return Test::IM::Conn->new($s, 10 * $SCALE);
 }
+
+
+# --- what requests are made of
+
+# a message, as /im/send/msg takes it
+sub body {
+    my ($from, $to, $msg, %more) = @_;
+    return { from_id => $from, to_id => $to, msg => $msg, msg_type => 0, %more };
+}
+
+# a POST as it goes over the wire
+sub bytes {
+    my ($path, $data, @headers) = @_;
+    my $json = ref $data ? $encoder->encode($data) : $data;
+    return join "\r\n", "POST $path HTTP/1.1", 'Host: x', 'Content-Length: ' . length $json,
+        @headers, '', $json;
+}
+
+# two users nobody has heard of
+my $fresh = 'u0000';
+sub fresh { return ($fresh++, $fresh++) }
+
+# a time of a configuration; longer under a sanitizer or valgrind
+sub ms { return $_[0] * $SCALE . 'ms' }
 
 
 # %opt: method, headers => [ 'Name: value', ... ], conn, close
