@@ -203,6 +203,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     a.len = sizeof(pair);
     fuzz_assert(ngx_http_im_id_is_pair(&a));
 
+    if (size) {
+        pair[copy[0] % sizeof(pair)] = copy[size - 1];
+        n = (copy[size - 1] >= '0' && copy[size - 1] <= '9')
+            || (copy[size - 1] >= 'a' && copy[size - 1] <= 'f');
+        fuzz_assert(ngx_http_im_id_is_pair(&a) == n);
+    }
+
     free(copy);
 
     return 0;
