@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_cache.h"
+#include "ngx_http_im_id.h"
 
 
 #define NGX_HTTP_IM_CACHE_EVICT   8        /* at most so many for one */
@@ -316,6 +317,10 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
     ngx_queue_t                 *q;
     ngx_http_im_cache_half_t    *half;
     ngx_http_im_cache_entry_t   *entry, **bucket;
+
+    if (key->id.len > NGX_HTTP_IM_ID_MAX) {
+        return NULL;
+    }
 
     head = offsetof(ngx_http_im_cache_entry_t, data) + key->id.len;
     size = ngx_http_im_cache_slab(head + room);

@@ -7,10 +7,11 @@
 #define NGX_HTTP_IM_OUT_SIZE      65536
 #define NGX_HTTP_IM_FEED_SIZE     4096
 #define NGX_HTTP_IM_READ_TURN     262144
-/* no reply is held for the sake of more than so many bytes behind it */
-#define NGX_HTTP_IM_MARK_EVERY    65536
 #define NGX_HTTP_IM_BACKOFF_MIN   50
 #define NGX_HTTP_IM_BACKOFF_MAX   500
+
+/* no reply is held for the sake of more than so many bytes behind it */
+#define NGX_HTTP_IM_MARK_EVERY    65536
 
 
 static void ngx_http_im_conn_timer_handler(ngx_event_t *ev);
@@ -22,8 +23,10 @@ static ngx_int_t ngx_http_im_conn_decode(ngx_http_im_conn_t *conn, u_char *p,
 static ngx_int_t ngx_http_im_conn_replies(ngx_http_im_conn_t *conn);
 static ngx_pool_t *ngx_http_im_conn_pool(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
-static ngx_uint_t ngx_http_im_conn_in_step(ngx_http_im_cmd_t *mark,
-    ngx_http_im_reply_t *reply);
+static ngx_uint_t ngx_http_im_conn_in_step(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *mark, ngx_http_im_reply_t *reply);
+static ngx_uint_t ngx_http_im_conn_refused(ngx_http_im_conn_t *conn,
+    ngx_str_t *error);
 static void ngx_http_im_conn_reply(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
 static ngx_http_im_cmd_t *ngx_http_im_conn_next(ngx_http_im_conn_t *conn);
@@ -58,7 +61,6 @@ ngx_http_im_conn_init(ngx_http_im_conn_t *conn, ngx_http_im_redis_t *redis)
     }
 
     conn->mark = (uint64_t) ngx_random() << 32;
-
     conn->end = conn->out + NGX_HTTP_IM_OUT_SIZE;
 
     return NGX_OK;
@@ -232,8 +234,9 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
 
         /* what waited for these replies: the server is kept busy meanwhile */
 
-        if (ngx_http_im_lanes_ready(&conn->redis->lanes)
-            && conn->state == NGX_HTTP_IM_CONN_READY)
+        if (conn->state == NGX_HTTP_IM_CONN_READY
+            && (ngx_http_im_lanes_ready(&conn->redis->lanes)
+                || !ngx_queue_empty(&conn->hello)))
         {
             ngx_http_im_conn_flush(conn);
 
@@ -311,8 +314,7 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
             continue;
         }
 
-        if (!ngx_http_im_conn_in_step(cmd, &conn->decoder.root)) {
-            conn->decoder.error = "a reply too many or too few";
+        if (!ngx_http_im_conn_in_step(conn, cmd, &conn->decoder.root)) {
             return NGX_ERROR;
         }
 
@@ -361,23 +363,78 @@ ngx_http_im_conn_pool(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 }
 
 
-/* a server that refuses commands may refuse the mark as well */
-
 static ngx_uint_t
-ngx_http_im_conn_in_step(ngx_http_im_cmd_t *mark, ngx_http_im_reply_t *reply)
+ngx_http_im_conn_in_step(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *mark,
+    ngx_http_im_reply_t *reply)
 {
     ngx_str_t  word;
-
-    if (reply->type == NGX_HTTP_IM_REPLY_ERROR) {
-        return ngx_http_im_refusal_judge(&reply->str)
-               != NGX_HTTP_IM_REFUSAL_NONE;
-    }
 
     word.data = mark->resp.data + sizeof(NGX_HTTP_IM_MARK_HEAD) - 1;
     word.len = NGX_HTTP_IM_MARK_WORD;
 
-    return reply->type == NGX_HTTP_IM_REPLY_STRING
-           && ngx_http_im_same(&reply->str, &word);
+    if (reply->type == NGX_HTTP_IM_REPLY_STRING
+        && ngx_http_im_same(&reply->str, &word))
+    {
+        return 1;
+    }
+
+    if (reply->type == NGX_HTTP_IM_REPLY_ERROR
+        && ngx_http_im_conn_refused(conn, &reply->str))
+    {
+        return 1;
+    }
+
+    conn->decoder.error = "a reply too many or too few";
+
+    return 0;
+}
+
+
+/*
+ * A server that is loading or busy refuses the mark as it refuses all that is
+ * before it; if any of that got an answer, the error may be another's.
+ */
+
+static ngx_uint_t
+ngx_http_im_conn_refused(ngx_http_im_conn_t *conn, ngx_str_t *error)
+{
+    ngx_queue_t          *q;
+    ngx_http_im_cmd_t    *cmd;
+    ngx_http_im_job_t    *job;
+    ngx_http_im_redis_t  *redis;
+
+    redis = conn->redis;
+
+    if (ngx_strlcasestrn(error->data, error->data + error->len,
+                         (u_char *) "'echo'", 6 - 1))
+    {
+        if (!redis->unproved) {
+            redis->unproved = 1;
+
+            ngx_log_error(NGX_LOG_WARN, redis->log, 0,
+                          "im store \"%V\": %V does not permit ECHO: a reply "
+                          "too many or too few would not be noticed: \"%V\"",
+                          &redis->store->name, conn->peer.name, error);
+        }
+
+        return 1;
+    }
+
+    for (q = ngx_queue_head(&conn->held);
+         q != ngx_queue_sentinel(&conn->held);
+         q = ngx_queue_next(q))
+    {
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        job = cmd->job;
+
+        if (!job->released && !job->expired
+            && cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -394,7 +451,7 @@ ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 
     if (job->released || job->expired) {
         ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_LATE);
-        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_DONE);
+        ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_UNKNOWN);
         return;
     }
 
@@ -568,7 +625,7 @@ ngx_http_im_conn_mark(ngx_http_im_conn_t *conn)
     u_char              *p;
     ngx_http_im_mark_t  *mark;
 
-    mark = &conn->marks[conn->mark++ % NGX_HTTP_IM_MARKS];
+    mark = &conn->marks[++conn->mark % NGX_HTTP_IM_MARKS];
 
     p = ngx_cpymem(mark->resp, NGX_HTTP_IM_MARK_HEAD,
                    sizeof(NGX_HTTP_IM_MARK_HEAD) - 1);
@@ -653,6 +710,10 @@ ngx_http_im_conn_drop(ngx_http_im_conn_t *conn, const char *reason)
         q = ngx_queue_last(&conn->held);
         ngx_queue_remove(q);
         ngx_queue_insert_head(&conn->sent, q);
+
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        cmd->reply.type = NGX_HTTP_IM_REPLY_NIL;
+        cmd->size = 0;
     }
 
     /* from the last to the first, as each goes back to the queue's head */

@@ -23,7 +23,7 @@ typedef enum {
 
 
 /*
- * Every write to the server ends with a mark, a PING with a word of its own,
+ * Every write to the server ends with a mark, an ECHO of a word of its own,
  * and no reply is used before the mark behind it has come back: were there a
  * reply too many or too few, everybody would be told what his neighbour asked.
  */
@@ -31,7 +31,7 @@ typedef enum {
 #define NGX_HTTP_IM_MARKS      64
 #define NGX_HTTP_IM_MARK_LEN   (sizeof(NGX_HTTP_IM_MARK_HEAD) - 1            \
                                 + NGX_HTTP_IM_MARK_WORD + 2)
-#define NGX_HTTP_IM_MARK_HEAD  "*2" CRLF "$4" CRLF "PING" CRLF "$16" CRLF
+#define NGX_HTTP_IM_MARK_HEAD  "*2" CRLF "$4" CRLF "ECHO" CRLF "$16" CRLF
 #define NGX_HTTP_IM_MARK_WORD  16
 
 typedef struct {
@@ -68,7 +68,7 @@ typedef struct {
     uint64_t                  written;       /* bytes taken by the kernel */
 
     ngx_http_im_mark_t       *marks;         /* a ring */
-    uint64_t                  mark;          /* the next one's word */
+    uint64_t                  mark;          /* the last one's word */
     ngx_uint_t                nmarks;        /* sent and not answered */
     size_t                    unmarked;      /* owed since the last mark */
 
@@ -104,6 +104,7 @@ struct ngx_http_im_redis_s {
     u_char                   *buf;           /* what recv() fills */
     ngx_uint_t                wanting;       /* of what is required, bits */
     unsigned                  evicts:1;      /* it may throw keys away */
+    unsigned                  unproved:1;    /* it lets us have no marks */
     unsigned                  down:1;        /* the last attempt failed */
 };
 

@@ -622,7 +622,6 @@ ngx_http_im_redis_down(ngx_http_im_redis_t *redis)
 
     /* nothing was sent that has no answer, so no lane is full */
 
-
     while ((cmd = ngx_http_im_lanes_next(&redis->lanes)) != NULL) {
         ngx_http_im_redis_wait(redis, -1);
 
@@ -739,7 +738,7 @@ ngx_http_im_redis_check(ngx_http_im_redis_t *redis)
     ngx_http_im_conn_t  *conn;
 
     timeout = redis->store->timeout;
-    again = 0;
+    again = NGX_TIMER_INFINITE;
 
     for (i = 0; i < redis->store->connections; i++) {
         conn = &redis->conns[i];
@@ -757,10 +756,10 @@ ngx_http_im_redis_check(ngx_http_im_redis_t *redis)
             continue;
         }
 
-        again = ngx_max(again, timeout - waited);
+        again = ngx_min(again, timeout - waited);
     }
 
-    if (again && ngx_queue_empty(&redis->deadlines)) {
+    if (again != NGX_TIMER_INFINITE && ngx_queue_empty(&redis->deadlines)) {
         ngx_add_timer(&redis->timer, again);
     }
 }

@@ -396,7 +396,7 @@ ngx_http_im_reply_atoi(u_char *p, size_t len)
 
 #if (NGX_HAVE_LITTLE_ENDIAN)
 
-/* columns of a head have 13 and 15 digits, and a list reads a hundred of them */
+/* columns of a head have 13 or 15 digits; a list reads a hundred of them */
 
 static int64_t
 ngx_http_im_reply_atoi_long(u_char *p, size_t len)

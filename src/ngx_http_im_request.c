@@ -664,6 +664,13 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
 
     if (id != NGX_HTTP_IM_OK) {
         rc = ngx_http_im_response_refusal(r, id, text.len ? &text : NULL);
+
+        if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR
+            && id != NGX_HTTP_IM_INTERNAL)
+        {
+            /* no answer is better than one that means something else */
+            rc = NGX_ERROR;
+        }
     }
 
     ctx->cleanup->handler = NULL;

@@ -212,7 +212,7 @@ for my $file ('README.md', map { "docs/$_" }
 my ($rights) = $schema =~ /ACL SETUSER im on >secret (.*?)\n\n/s or die 'no ACL';
 my @rights = split ' ', $rights;
 
-for my $less ('', '+ping') {
+for my $less ('', '+echo') {
     my $t = Test::IM->new(
         redis_args => [ '--user', 'im', 'on', '>secret', grep { $_ ne $less } @rights ],
         store => 'server unix:{{sock}}; username im; password secret;',

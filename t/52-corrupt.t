@@ -61,6 +61,20 @@ $t->redis(DEL => $head);
 $t->redis(SET => $head, $was);
 is_deeply([ sort map { $_->{last_msg} } @{ $t->list('bob') } ], [qw(all hello)], 'as it was, it is served');
 
+# a row whose sender is no user
+
+my $rows = "im:{c:$pair}:m";
+my ($row) = @{ $t->redis(ZREVRANGE => $rows, 0, 0) };
+for my $from ('f' x 500, 'a"b', "a\x01") {
+    my $bad = $row =~ s/ ann / $from /r;
+    $t->redis(ZREM => $rows, $row);
+    $t->redis(ZADD => $rows, 1, $bad);
+    refused('a row of ' . length($from) . ' bytes of sender', 'store_error', "/im/conv/$pair", {});
+    $t->redis(ZREM => $rows, $bad);
+    $t->redis(ZADD => $rows, 1, $row);
+}
+is(scalar @{ $t->page($pair) }, 1, 'as it was, it is served');
+
 # a page of a user and themselves is nobody's
 
 refused('from and to are the same', 'bad_request', '/im/from/to', { from_id => 'ann', to_id => 'ann' });

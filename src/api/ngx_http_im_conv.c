@@ -480,7 +480,10 @@ ngx_http_im_page_recent(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
     ngx_http_im_page_args_t  *args;
 
     args = call->args;
-    n = args->page_size;
+
+    /* a row has no less than 32 bytes */
+
+    n = ngx_min((size_t) args->page_size, page->recent.len / 32);
 
     page->rows = ngx_palloc(call->pool, n * sizeof(ngx_http_im_page_row_t));
     if (page->rows == NULL) {
@@ -536,7 +539,7 @@ ngx_http_im_page_timeline(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 
         rc = ngx_http_im_page_row(call, page, &reply->elts[i].str);
 
-        if (rc != NGX_OK && rc != NGX_DECLINED) {
+        if (rc != NGX_OK && rc != NGX_DONE) {
             return rc;
         }
     }
@@ -553,7 +556,7 @@ ngx_http_im_page_timeline(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 }
 
 
-/* NGX_DECLINED: the row is no message's */
+/* NGX_DONE: the row is no message's */
 
 static ngx_int_t
 ngx_http_im_page_row(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
@@ -566,8 +569,12 @@ ngx_http_im_page_row(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 
     rc = ngx_http_im_row_parse(&row->row, text);
 
+    if (rc == NGX_DECLINED) {
+        return NGX_DONE;
+    }
+
     if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED) ? rc : ngx_http_im_call_corrupt(call);
+        return ngx_http_im_call_corrupt(call);
     }
 
     row->sender = ngx_http_im_profile_want(call, &page->profiles,

@@ -16,6 +16,14 @@
 #define NGX_HTTP_IM_RECENT_TTL     60000
 
 
+static void ngx_http_im_note(ngx_http_im_call_t *call,
+    ngx_http_im_cache_e kind, ngx_str_t *conv_id, ngx_msec_t asked,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_im_noted(ngx_http_im_call_t *call,
+    ngx_http_im_cache_e kind, ngx_str_t *conv_id, ngx_msec_t since,
+    ngx_str_t *value);
+
+
 void
 ngx_http_im_note_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
     ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
