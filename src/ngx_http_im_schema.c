@@ -124,7 +124,6 @@ ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
     row->seq = ngx_http_im_id_msg_seq(&row->id);
 
     if (row->seq == 0
-        || !ngx_http_im_id_valid(&row->from)
         || row->type.len != 1 || *row->type.data < '0' || *row->type.data > '9'
         || !ngx_http_im_time_valid(&row->time))
     {

@@ -583,6 +583,14 @@ ngx_http_im_page_row(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
         return NGX_ERROR;
     }
 
+    /* one that was wanted before is a user, or has been found to be one */
+
+    if (row->sender->id.data == row->row.from.data
+        && !ngx_http_im_id_valid(&row->row.from))
+    {
+        return ngx_http_im_call_corrupt(call);
+    }
+
     page->size += text->len;
     page->nrows++;
 
