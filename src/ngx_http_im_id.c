@@ -4,72 +4,88 @@
 #include <sys/random.h>
 
 
-/* A-Z a-z 0-9 _ - . : @, and nothing above 127 */
+/* eight bytes at once: what is asked of each is in its highest bit */
 
-static const u_char  ngx_http_im_id_bytes[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1,
-    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0
-};
+#define ngx_http_im_id_all(byte)                                             \
+    ((uint64_t) 0x0101010101010101 * (byte))
+
+/* a byte above 127 may spoil its neighbour, and is not in any range itself */
+#define ngx_http_im_id_range(word, first, last)                              \
+    (((word) + ngx_http_im_id_all(0x80 - (first)))                           \
+     ^ ((word) + ngx_http_im_id_all(0x7f - (last))))
+
+
+static ngx_inline uint64_t ngx_http_im_id_bytes(uint64_t word);
 
 
 ngx_uint_t
 ngx_http_im_id_valid(ngx_str_t *id)
 {
-    u_char       *p, *last;
-    ngx_uint_t    valid;
+    size_t    n;
+    uint64_t  word, valid;
 
     if (id->len == 0 || id->len > NGX_HTTP_IM_ID_MAX) {
         return 0;
     }
 
-    /* almost all are valid, so it is not worth a branch on every byte */
+    if (id->len < 8) {
+        word = ngx_http_im_id_all('a');
+        ngx_memcpy(&word, id->data, id->len);
 
-    last = id->data + id->len;
-
-    for (p = id->data, valid = 1; p < last; p++) {
-        valid &= ngx_http_im_id_bytes[*p];
+        return ngx_http_im_id_bytes(word) == ngx_http_im_id_all(0x80);
     }
 
-    return valid;
+    /* the last eight may have been seen in part */
+
+    ngx_memcpy(&word, id->data + id->len - 8, 8);
+
+    valid = ngx_http_im_id_bytes(word);
+
+    for (n = 0; n + 8 < id->len; n += 8) {
+        ngx_memcpy(&word, id->data + n, 8);
+
+        valid &= ngx_http_im_id_bytes(word);
+    }
+
+    return valid == ngx_http_im_id_all(0x80);
+}
+
+
+static ngx_inline uint64_t
+ngx_http_im_id_bytes(uint64_t word)
+{
+    uint64_t  ranges;
+
+    ranges = ngx_http_im_id_range(word, '-', '.')
+             ^ ngx_http_im_id_range(word, '0', ':')
+             ^ ngx_http_im_id_range(word, '@', 'Z')
+             ^ ngx_http_im_id_range(word, '_', '_')
+             ^ ngx_http_im_id_range(word, 'a', 'z');
+
+    return ranges & ~word & ngx_http_im_id_all(0x80);
 }
 
 
 ngx_uint_t
 ngx_http_im_id_is_pair(ngx_str_t *id)
 {
-    uint64_t    word, digit, letter, hex;
-    ngx_uint_t  i;
-
-    const uint64_t  ones = 0x0101010101010101;
+    size_t    n;
+    uint64_t  word, hex;
 
     if (id->len != NGX_HTTP_IM_PAIR_LEN) {
         return 0;
     }
 
-    /*
-     * Eight bytes at once: an addition lifts the highest bit of each byte that
-     * is not below a limit.  Bytes that have it already carry over, and count
-     * as none.
-     */
+    hex = ngx_http_im_id_all(0x80);
 
-    hex = ones * 0x80;
+    for (n = 0; n < NGX_HTTP_IM_PAIR_LEN; n += 8) {
+        ngx_memcpy(&word, id->data + n, 8);
 
-    for (i = 0; i < NGX_HTTP_IM_PAIR_LEN; i += 8) {
-        ngx_memcpy(&word, id->data + i, 8);
-
-        digit = (word + ones * (0x80 - '0')) & ~(word + ones * (0x7f - '9'));
-        letter = (word + ones * (0x80 - 'a')) & ~(word + ones * (0x7f - 'f'));
-
-        hex &= (digit | letter) & ~word;
+        hex &= (ngx_http_im_id_range(word, '0', '9')
+                ^ ngx_http_im_id_range(word, 'a', 'f')) & ~word;
     }
 
-    return hex == ones * 0x80;
+    return hex == ngx_http_im_id_all(0x80);
 }
 
 

@@ -4,6 +4,8 @@
  * read back from anything.
  */
 
+#include <ctype.h>
+
 #include "fuzz.h"
 #include "ngx_http_im_require.h"
 
@@ -181,6 +183,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_inside(&a, &all);
     fuzz_inside(&b, &all);
     fuzz_assert(b.len <= 1 && (b.len || a.len == size));
+
+    for (n = 0; n < size && (isalnum(data[n]) || memchr("_-.:@", data[n], 5));
+         n++)
+    {
+        /* void */
+    }
+
+    fuzz_assert(ngx_http_im_id_valid(&all)
+                == (size > 0 && size <= NGX_HTTP_IM_ID_MAX && n == size));
 
     seq = ngx_http_im_id_msg_seq(&all);
     fuzz_assert(seq == 0 || (size && data[0] >= '1' && data[0] <= '9'));
