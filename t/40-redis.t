@@ -551,10 +551,15 @@ for my $bytes ("+OK\r\n", "\$2\r\nhm\r\n", ":1\r\n", "*0\r\n") {
         my ($c, $d) = fresh();
         my $right = $t->say($c, $d, 'right')->conv_id;
         my $had = $p->stat->{accepted};
+        my @conn = map { $t->connect } 1, 2;
+        for (@conn) {
+            $_->send(bytes('/im/unread', { from_id => $c }));
+            $_->read_response;
+        }
         $p->answer($bulk->($head) . "*1\r\n" . $bulk->($row), 1, '^getrange');
         $p->answer("-$error\r\n", 1, '^evalsha');
 
-        my @conn = map { $t->connect } 1, 2;        # both calls in one turn, so in one write
+        # both calls in one turn, so in one write
         kill STOP => $t->worker_pids;
         $conn[0]->send(bytes("/im/conv/$right", {}));
         $conn[1]->send(bytes('/im/send/msg', body($c, $d, 'refused')));
