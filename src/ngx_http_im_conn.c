@@ -1,6 +1,5 @@
 
 #include "ngx_http_im_conn.h"
-#include "ngx_http_im_id.h"
 #include "ngx_http_im_refusal.h"
 
 
@@ -23,15 +22,10 @@ static ngx_int_t ngx_http_im_conn_decode(ngx_http_im_conn_t *conn, u_char *p,
 static ngx_int_t ngx_http_im_conn_replies(ngx_http_im_conn_t *conn);
 static ngx_pool_t *ngx_http_im_conn_pool(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
-static ngx_uint_t ngx_http_im_conn_in_step(ngx_http_im_conn_t *conn,
-    ngx_http_im_cmd_t *mark, ngx_http_im_reply_t *reply);
-static ngx_uint_t ngx_http_im_conn_refused(ngx_http_im_conn_t *conn,
-    ngx_str_t *error);
 static void ngx_http_im_conn_reply(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
 static ngx_http_im_cmd_t *ngx_http_im_conn_next(ngx_http_im_conn_t *conn);
 static ngx_http_im_cmd_t *ngx_http_im_conn_take(ngx_http_im_conn_t *conn);
-static ngx_http_im_cmd_t *ngx_http_im_conn_mark(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_fill(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_drop(ngx_http_im_conn_t *conn,
     const char *reason);
@@ -314,7 +308,7 @@ ngx_http_im_conn_replies(ngx_http_im_conn_t *conn)
             continue;
         }
 
-        if (!ngx_http_im_conn_in_step(conn, cmd, &conn->decoder.root)) {
+        if (!ngx_http_im_mark_proves(conn, cmd, &conn->decoder.root)) {
             return NGX_ERROR;
         }
 
@@ -360,81 +354,6 @@ ngx_http_im_conn_pool(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
     job = cmd->job;
 
     return job->pool;
-}
-
-
-static ngx_uint_t
-ngx_http_im_conn_in_step(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *mark,
-    ngx_http_im_reply_t *reply)
-{
-    ngx_str_t  word;
-
-    word.data = mark->resp.data + sizeof(NGX_HTTP_IM_MARK_HEAD) - 1;
-    word.len = NGX_HTTP_IM_MARK_WORD;
-
-    if (reply->type == NGX_HTTP_IM_REPLY_STRING
-        && ngx_http_im_same(&reply->str, &word))
-    {
-        return 1;
-    }
-
-    if (reply->type == NGX_HTTP_IM_REPLY_ERROR
-        && ngx_http_im_conn_refused(conn, &reply->str))
-    {
-        return 1;
-    }
-
-    conn->decoder.error = "a reply too many or too few";
-
-    return 0;
-}
-
-
-/*
- * A server that is loading or busy refuses the mark as it refuses all that is
- * before it; if any of that got an answer, the error may be another's.
- */
-
-static ngx_uint_t
-ngx_http_im_conn_refused(ngx_http_im_conn_t *conn, ngx_str_t *error)
-{
-    ngx_queue_t          *q;
-    ngx_http_im_cmd_t    *cmd;
-    ngx_http_im_job_t    *job;
-    ngx_http_im_redis_t  *redis;
-
-    redis = conn->redis;
-
-    if (ngx_strlcasestrn(error->data, error->data + error->len,
-                         (u_char *) "'echo'", 6 - 1))
-    {
-        if (!redis->unproved) {
-            redis->unproved = 1;
-
-            ngx_log_error(NGX_LOG_WARN, redis->log, 0,
-                          "im store \"%V\": %V does not permit ECHO: a reply "
-                          "too many or too few would not be noticed: \"%V\"",
-                          &redis->store->name, conn->peer.name, error);
-        }
-
-        return 1;
-    }
-
-    for (q = ngx_queue_head(&conn->held);
-         q != ngx_queue_sentinel(&conn->held);
-         q = ngx_queue_next(q))
-    {
-        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
-        job = cmd->job;
-
-        if (!job->released && !job->expired
-            && cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -584,7 +503,7 @@ ngx_http_im_conn_take(ngx_http_im_conn_t *conn)
     }
 
     if (conn->unmarked >= NGX_HTTP_IM_MARK_EVERY) {
-        return ngx_http_im_conn_mark(conn);
+        return ngx_http_im_mark(conn);
     }
 
     cmd = NULL;
@@ -607,7 +526,7 @@ ngx_http_im_conn_take(ngx_http_im_conn_t *conn)
     }
 
     if (cmd == NULL) {
-        return conn->unmarked ? ngx_http_im_conn_mark(conn) : NULL;
+        return conn->unmarked ? ngx_http_im_mark(conn) : NULL;
     }
 
     conn->unmarked += cmd->owed + 1;
@@ -616,28 +535,6 @@ ngx_http_im_conn_take(ngx_http_im_conn_t *conn)
     ngx_http_im_count(conn->redis->count, NGX_HTTP_IM_COUNT_SENT);
 
     return cmd;
-}
-
-
-static ngx_http_im_cmd_t *
-ngx_http_im_conn_mark(ngx_http_im_conn_t *conn)
-{
-    u_char              *p;
-    ngx_http_im_mark_t  *mark;
-
-    mark = &conn->marks[++conn->mark % NGX_HTTP_IM_MARKS];
-
-    p = ngx_cpymem(mark->resp, NGX_HTTP_IM_MARK_HEAD,
-                   sizeof(NGX_HTTP_IM_MARK_HEAD) - 1);
-    p = ngx_sprintf(p, "%016xL" CRLF, conn->mark);
-
-    mark->cmd.resp.data = mark->resp;
-    mark->cmd.resp.len = p - mark->resp;
-
-    conn->nmarks++;
-    conn->unmarked = 0;
-
-    return &mark->cmd;
 }
 
 

@@ -12,7 +12,7 @@
 #include "ngx_http_im_redis.h"
 
 
-/* between ngx_http_im_{redis,conn,handshake}.c only */
+/* between ngx_http_im_{redis,conn,mark,handshake}.c only */
 
 typedef enum {
     NGX_HTTP_IM_CONN_DOWN = 0,       /* the timer runs to the next attempt */
@@ -127,6 +127,17 @@ void ngx_http_im_handshake(ngx_http_im_conn_t *conn);
 
 /* asks a ready one again whether the server is set as required */
 void ngx_http_im_handshake_again(ngx_http_im_conn_t *conn);
+
+
+/*
+ * The next mark: there must be one free.  Nothing else is between the last one
+ * and this but commands, so its reply may be built where theirs are.
+ */
+ngx_http_im_cmd_t *ngx_http_im_mark(ngx_http_im_conn_t *conn);
+
+/* is this the reply to the mark, so that what is held is what it seems? */
+ngx_uint_t ngx_http_im_mark_proves(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *mark, ngx_http_im_reply_t *reply);
 
 
 /* a command has got its reply or never will */
