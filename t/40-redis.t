@@ -575,6 +575,19 @@ for my $bytes ("+OK\r\n", "\$2\r\nhm\r\n", ":1\r\n", "*0\r\n") {
     }
 }
 
+# more writes than may be without a mark: the rest waits, and goes on with Redis
+{
+    my ($c, $d) = fresh();
+    my $id = $t->say($c, $d, 'there')->conv_id;
+    $t->signal_redis('STOP');
+    my @conn = map { my $conn = $t->connect; $conn->send(bytes("/direct/conv/$id", {})); sleep 0.002; $conn } 1 .. 100;
+    $t->signal_redis('CONT');
+    my %got;
+    $got{ $_->status == 200 ? join ' ', @{ $t->texts($_->json) } : $_->code }++ for map { $_->read_response } @conn;
+    is_deeply(\%got, { there => 100 }, 'a hundred writes before the first reply') or diag explain \%got;
+    works('a hundred writes', 1);
+}
+
 # a type that does not belong there
 for my $bytes (":1\r\n", "*0\r\n", "*-1\r\n", "\$-1\r\n", "+OK\r\n", "\$2\r\nhm\r\n", "*2\r\n:1\r\n:2\r\n", "\$0\r\n\r\n") {
     my $name = $bytes =~ s/\r\n/ /gr;
