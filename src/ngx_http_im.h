@@ -8,21 +8,21 @@
 #include <ngx_http.h>
 
 #include "ngx_http_im_call.h"
-#include "ngx_http_im_count.h"
+#include "ngx_http_im_stat.h"
 #include "ngx_http_im_redis.h"
 #include "ngx_http_im_route.h"
-#include "ngx_http_im_store.h"
+#include "ngx_http_im_redis_conf.h"
 
 
 /* http level */
 
 typedef struct {
-    ngx_array_t                stores;    /* of ngx_http_im_store_t * */
+    ngx_array_t                stores;    /* of ngx_http_im_redis_conf_t * */
     ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
     uint64_t                   random;    /* a worker's state */
     ngx_shm_zone_t            *cache;     /* of profiles, NULL: off */
     ngx_shm_zone_t            *counts;    /* NULL: no im_pass, no im_status */
-    ngx_http_im_count_t       *count;     /* a worker's, of its calls */
+    ngx_http_im_stat_t       *count;     /* a worker's, of its calls */
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
 } ngx_http_im_main_conf_t;
@@ -33,7 +33,7 @@ typedef struct {
 typedef struct {
     ngx_str_t                  value;
     size_t                     prefix;    /* length of the location's name */
-    ngx_http_im_store_t       *store;
+    ngx_http_im_redis_conf_t       *store;
     u_char                    *file;      /* where it stands, for errors */
     ngx_uint_t                 line;
 } ngx_http_im_pass_t;
@@ -68,7 +68,7 @@ typedef struct {
     size_t                     room;
 
     /* for logs, copied as the call does not live that long */
-    const ngx_http_im_error_t *code;
+    const ngx_http_im_code_t *code;
     ngx_str_t                  from_id;
     ngx_str_t                  conv_id;
     ngx_msec_t                 store_time;

@@ -312,11 +312,11 @@ static ngx_http_im_cache_entry_t *
 ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_key_t *key, uint32_t hash, size_t room)
 {
-    size_t                       head, size;
-    ngx_uint_t                   n;
-    ngx_queue_t                 *q;
-    ngx_http_im_cache_half_t    *half;
-    ngx_http_im_cache_entry_t   *entry, **bucket;
+    size_t                      head, size;
+    ngx_uint_t                  n;
+    ngx_queue_t                *q;
+    ngx_http_im_cache_half_t   *half;
+    ngx_http_im_cache_entry_t  *entry, **bucket;
 
     if (key->id.len > NGX_HTTP_IM_ID_MAX) {
         return NULL;

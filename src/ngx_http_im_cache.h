@@ -21,7 +21,7 @@
 typedef enum {
     NGX_HTTP_IM_CACHE_PROFILE = 0,    /* name, img */
     NGX_HTTP_IM_CACHE_SENDER,         /* of a group: id, nothing */
-    NGX_HTTP_IM_CACHE_LISTED,         /* of a 1:1: time, nothing */
+    NGX_HTTP_IM_CACHE_INBOX,         /* of a 1:1: time, nothing */
     NGX_HTTP_IM_CACHE_RECENT          /* of any: newest rows, nothing */
 } ngx_http_im_cache_e;
 

@@ -4,7 +4,7 @@
 
 /* in the order of ngx_http_im_error_e */
 
-static const ngx_http_im_error_t  ngx_http_im_errors[] = {
+static const ngx_http_im_code_t  ngx_http_im_codes[] = {
 
     { ngx_string("ok"), 200, ngx_null_string },
 
@@ -75,10 +75,10 @@ static const ngx_http_im_error_t  ngx_http_im_errors[] = {
 };
 
 
-const ngx_http_im_error_t *
-ngx_http_im_error(ngx_http_im_error_e id)
+const ngx_http_im_code_t *
+ngx_http_im_error_code(ngx_http_im_error_e id)
 {
-    return &ngx_http_im_errors[id];
+    return &ngx_http_im_codes[id];
 }
 
 
@@ -87,11 +87,11 @@ ngx_http_im_error_find(ngx_str_t *code)
 {
     ngx_uint_t  i;
 
-    for (i = 1; i < sizeof(ngx_http_im_errors)
-                    / sizeof(ngx_http_im_errors[0]); i++)
+    for (i = 1; i < sizeof(ngx_http_im_codes)
+                    / sizeof(ngx_http_im_codes[0]); i++)
     {
-        if (code->len == ngx_http_im_errors[i].code.len
-            && ngx_memcmp(code->data, ngx_http_im_errors[i].code.data,
+        if (code->len == ngx_http_im_codes[i].code.len
+            && ngx_memcmp(code->data, ngx_http_im_codes[i].code.data,
                           code->len)
                == 0)
         {

@@ -38,10 +38,10 @@ typedef struct {
     ngx_str_t    code;     /* for programs, stable */
     ngx_uint_t   status;
     ngx_str_t    text;     /* for people, where the origin has none */
-} ngx_http_im_error_t;
+} ngx_http_im_code_t;
 
 
-const ngx_http_im_error_t *ngx_http_im_error(ngx_http_im_error_e id);
+const ngx_http_im_code_t *ngx_http_im_error_code(ngx_http_im_error_e id);
 
 /*
  * A script refuses by the code's name: the row of that name, or

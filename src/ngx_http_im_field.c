@@ -1,26 +1,26 @@
 
 #include "ngx_http_im_field.h"
 #include "ngx_http_im_id.h"
-#include "ngx_http_im_json.h"
-#include "ngx_http_im_plain.h"
+#include "ngx_http_im_writer.h"
+#include "ngx_http_im_json_flat.h"
 
 #include <jansson.h>
 
 
-#define NGX_HTTP_IM_REFUSAL_LEN   256
+#define NGX_HTTP_IM_ERROR_LEN   256
 
 
 typedef struct {
     ngx_pool_t             *pool;
-    ngx_http_im_refusal_t  *refusal;
+    ngx_http_im_error_t    *error;
 } ngx_http_im_field_ctx_t;
 
 /* an object of jansson's, or members taken apart without it */
 
 typedef struct {
-    json_t                 *json;
-    ngx_http_im_plain_t    *members;
-    ngx_int_t               n;
+    json_t                   *json;
+    ngx_http_im_json_flat_t  *members;
+    ngx_int_t                 n;
 } ngx_http_im_object_t;
 
 /* one of the three; a string lives as long as what it was read from */
@@ -96,17 +96,17 @@ ngx_http_im_field_init(void)
 ngx_int_t
 ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     const ngx_http_im_field_t *fields, void *args,
-    ngx_http_im_refusal_t *refusal)
+    ngx_http_im_error_t *error)
 {
     json_t                   *root;
     ngx_int_t                 rc;
-    json_error_t              error;
-    ngx_http_im_plain_t       members[NGX_HTTP_IM_PLAIN_MAX];
+    json_error_t              jerr;
     ngx_http_im_object_t      object;
+    ngx_http_im_json_flat_t   members[NGX_HTTP_IM_JSON_FLAT_MAX];
     ngx_http_im_field_ctx_t   ctx;
 
     ctx.pool = pool;
-    ctx.refusal = refusal;
+    ctx.error = error;
 
     if (len == 0) {
         body = (u_char *) "{}";
@@ -115,29 +115,29 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
 
     object.json = NULL;
     object.members = members;
-    object.n = ngx_http_im_plain_read(body, len, members);
+    object.n = ngx_http_im_json_flat_read(body, len, members);
 
     if (object.n != NGX_DECLINED) {
         return ngx_http_im_field_object(&ctx, fields, &object, args);
     }
 
-    root = json_loadb((char *) body, len, JSON_REJECT_DUPLICATES, &error);
+    root = json_loadb((char *) body, len, JSON_REJECT_DUPLICATES, &jerr);
 
     if (root == NULL) {
 
-        if (json_error_code(&error) == json_error_out_of_memory) {
+        if (json_error_code(&jerr) == json_error_out_of_memory) {
             return NGX_ERROR;
         }
 
-        return ngx_http_im_refuse(pool, refusal, NGX_HTTP_IM_BAD_JSON,
-                                  "the body is not valid JSON at byte %d",
-                                  error.position);
+        return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
+                                     "the body is not valid JSON at byte %d",
+                                     jerr.position);
     }
 
     if (!json_is_object(root)) {
         json_decref(root);
-        return ngx_http_im_refuse(pool, refusal, NGX_HTTP_IM_BAD_JSON,
-                                  "the body must be a JSON object");
+        return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
+                                     "the body must be a JSON object");
     }
 
     object.json = root;
@@ -194,8 +194,8 @@ static ngx_uint_t
 ngx_http_im_field_value(ngx_http_im_object_t *object, const ngx_str_t *name,
     ngx_http_im_value_t *value)
 {
-    json_t               *json;
-    ngx_http_im_plain_t  *member;
+    json_t                   *json;
+    ngx_http_im_json_flat_t  *member;
 
     if (object->json) {
         json = json_object_get(object->json, (char *) name->data);
@@ -209,7 +209,7 @@ ngx_http_im_field_value(ngx_http_im_object_t *object, const ngx_str_t *name,
         return 1;
     }
 
-    member = ngx_http_im_plain_find(object->members, object->n, name);
+    member = ngx_http_im_json_flat_find(object->members, object->n, name);
 
     if (member == NULL) {
         return 0;
@@ -285,11 +285,11 @@ ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
         return NGX_OK;
     }
 
-    return ngx_http_im_refuse(ctx->pool, ctx->refusal,
-                              NGX_HTTP_IM_BAD_REQUEST,
-                              field->max == NGX_HTTP_IM_NO_LIMIT ? least
+    return ngx_http_im_error_set(ctx->pool, ctx->error,
+                                 NGX_HTTP_IM_BAD_REQUEST,
+                                 field->max == NGX_HTTP_IM_NO_LIMIT ? least
                                                                 : between,
-                              &field->name, field->min, field->max);
+                                 &field->name, field->min, field->max);
 }
 
 
@@ -297,8 +297,8 @@ static ngx_int_t
 ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
-    ngx_int_t   rc;
-    ngx_str_t   id, *copy;
+    ngx_int_t  rc;
+    ngx_str_t  id, *copy;
 
     rc = ngx_http_im_field_string(ctx, field, value, &id);
     if (rc != NGX_OK) {
@@ -324,8 +324,8 @@ static ngx_int_t
 ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
-    ngx_int_t   rc;
-    ngx_str_t   name, *copy;
+    ngx_int_t  rc;
+    ngx_str_t  name, *copy;
 
     rc = ngx_http_im_field_string(ctx, field, value, &name);
     if (rc != NGX_OK) {
@@ -510,34 +510,34 @@ static ngx_int_t
 ngx_http_im_field_bad(ngx_http_im_field_ctx_t *ctx, const char *fmt,
     const ngx_http_im_field_t *field)
 {
-    return ngx_http_im_refuse(ctx->pool, ctx->refusal,
-                              NGX_HTTP_IM_BAD_REQUEST, fmt, &field->name);
+    return ngx_http_im_error_set(ctx->pool, ctx->error,
+                                 NGX_HTTP_IM_BAD_REQUEST, fmt, &field->name);
 }
 
 
 ngx_int_t
-ngx_http_im_refuse(ngx_pool_t *pool, ngx_http_im_refusal_t *refusal,
+ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
     ngx_http_im_error_e id, const char *fmt, ...)
 {
     u_char   *p;
     va_list   args;
 
-    refusal->id = id;
+    error->id = id;
 
     if (fmt == NULL) {
-        refusal->text = ngx_http_im_error(id)->text;
+        error->text = ngx_http_im_error_code(id)->text;
         return NGX_DECLINED;
     }
 
-    p = ngx_pnalloc(pool, NGX_HTTP_IM_REFUSAL_LEN);
+    p = ngx_pnalloc(pool, NGX_HTTP_IM_ERROR_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     va_start(args, fmt);
-    refusal->text.data = p;
-    refusal->text.len = ngx_vslprintf(p, p + NGX_HTTP_IM_REFUSAL_LEN, fmt,
-                                      args)
+    error->text.data = p;
+    error->text.len = ngx_vslprintf(p, p + NGX_HTTP_IM_ERROR_LEN, fmt,
+                                    args)
                         - p;
     va_end(args);
 

@@ -64,7 +64,7 @@ struct ngx_http_im_field_s {
 typedef struct {
     ngx_http_im_error_e          id;
     ngx_str_t                    text;    /* names the field */
-} ngx_http_im_refusal_t;
+} ngx_http_im_error_t;
 
 
 /*
@@ -73,9 +73,9 @@ typedef struct {
  */
 ngx_int_t ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     const ngx_http_im_field_t *fields, void *args,
-    ngx_http_im_refusal_t *refusal);
+    ngx_http_im_error_t *error);
 
-ngx_int_t ngx_http_im_refuse(ngx_pool_t *pool, ngx_http_im_refusal_t *refusal,
+ngx_int_t ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
     ngx_http_im_error_e id, const char *fmt, ...);
 
 /* jansson seeds its hash on first use, from a file; done at start instead */

@@ -114,7 +114,7 @@ ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
 
 
 ngx_uint_t
-ngx_http_im_same(const ngx_str_t *a, const ngx_str_t *b)
+ngx_http_im_str_eq(const ngx_str_t *a, const ngx_str_t *b)
 {
     return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }

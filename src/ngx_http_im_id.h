@@ -24,7 +24,7 @@ void ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
     u_char dst[NGX_HTTP_IM_PAIR_LEN]);
 
 /* the same bytes, in ids and in anything else */
-ngx_uint_t ngx_http_im_same(const ngx_str_t *a, const ngx_str_t *b);
+ngx_uint_t ngx_http_im_str_eq(const ngx_str_t *a, const ngx_str_t *b);
 
 /* the order of bytes, as memcmp() has it */
 ngx_int_t ngx_http_im_id_order(ngx_str_t *a, ngx_str_t *b);

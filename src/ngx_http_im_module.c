@@ -1,6 +1,6 @@
 
 #include "ngx_http_im.h"
-#include "ngx_http_im_request.h"
+#include "ngx_http_im_handler.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -10,7 +10,7 @@
 static char *ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_http_im_profile_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data);
 static char *ngx_http_im_check_positive(ngx_conf_t *cf, void *post,
@@ -24,7 +24,7 @@ static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_im_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static void ngx_http_im_take_over(ngx_conf_t *cf,
+static void ngx_http_im_inherit(ngx_conf_t *cf,
     ngx_http_im_loc_conf_t *up, ngx_http_im_loc_conf_t *lcf);
 static ngx_int_t ngx_http_im_init_process(ngx_cycle_t *cycle);
 static void ngx_http_im_exit_process(ngx_cycle_t *cycle);
@@ -65,9 +65,9 @@ static ngx_command_t  ngx_http_im_commands[] = {
       0,
       NULL },
 
-    { ngx_string("im_profile_cache"),
+    { ngx_string("im_cache"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_im_profile_cache,
+      ngx_http_im_cache_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -204,7 +204,7 @@ ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_im_main_conf_t  *imcf = conf;
 
-    return ngx_http_im_store_block(cf, cmd, &imcf->stores);
+    return ngx_http_im_redis_conf_block(cf, cmd, &imcf->stores);
 }
 
 
@@ -213,10 +213,10 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_im_loc_conf_t  *lcf = conf;
 
-    ngx_str_t                  *value;
-    ngx_http_im_pass_t         *pass, **new;
-    ngx_http_im_main_conf_t    *imcf;
-    ngx_http_core_loc_conf_t   *clcf;
+    ngx_str_t                 *value;
+    ngx_http_im_pass_t        *pass, **new;
+    ngx_http_im_main_conf_t   *imcf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     if (lcf->pass) {
         return "is duplicate";
@@ -258,7 +258,7 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     /* a name may be defined further down, an address is judged here */
 
     if (ngx_strlchr(value[1].data, value[1].data + value[1].len, ':')) {
-        pass->store = ngx_http_im_store_pass(cf, &imcf->stores, &value[1]);
+        pass->store = ngx_http_im_redis_conf_pass(cf, &imcf->stores, &value[1]);
 
         if (pass->store == NULL) {
             return NGX_CONF_ERROR;
@@ -280,7 +280,7 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_im_profile_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_im_main_conf_t  *imcf = conf;
 
@@ -406,7 +406,7 @@ ngx_http_im_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_im_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_str_t                  name = ngx_string("im_profiles");
+    ngx_str_t                  name = ngx_string("im_cache");
     ngx_uint_t                 i;
     ngx_http_im_pass_t       **pass;
     ngx_http_im_main_conf_t   *imcf;
@@ -429,8 +429,8 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
             continue;
         }
 
-        pass[i]->store = ngx_http_im_store_find(&imcf->stores,
-                                                &pass[i]->value);
+        pass[i]->store = ngx_http_im_redis_conf_find(&imcf->stores,
+                                                     &pass[i]->value);
         if (pass[i]->store == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "no im_redis \"%V\" for im_pass in %s:%ui; add "
@@ -457,7 +457,7 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
     }
 
     if (ngx_array_init(&imcf->stores, cf->pool, 2,
-                       sizeof(ngx_http_im_store_t *))
+                       sizeof(ngx_http_im_redis_conf_t *))
         != NGX_OK
         || ngx_array_init(&imcf->passes, cf->pool, 2,
                           sizeof(ngx_http_im_pass_t *))
@@ -538,7 +538,7 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     lcf->scope = ngx_murmur_hash2(conf->key_prefix.data, conf->key_prefix.len);
 
-    ngx_http_im_take_over(cf, up, lcf);
+    ngx_http_im_inherit(cf, up, lcf);
 
     return NGX_CONF_OK;
 }
@@ -547,7 +547,7 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 /* an "if" or "limit_except" does what the location around it does */
 
 static void
-ngx_http_im_take_over(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
+ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
     ngx_http_im_loc_conf_t *lcf)
 {
     ngx_http_core_loc_conf_t  *clcf;
@@ -577,9 +577,9 @@ ngx_http_im_take_over(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
 static ngx_int_t
 ngx_http_im_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                 i;
-    ngx_http_im_store_t      **store;
-    ngx_http_im_main_conf_t   *imcf;
+    ngx_uint_t                  i;
+    ngx_http_im_main_conf_t    *imcf;
+    ngx_http_im_redis_conf_t  **store;
 
     /* the cache manager and loader come here, too */
 
@@ -625,9 +625,9 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_im_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                 i;
-    ngx_http_im_store_t      **store;
-    ngx_http_im_main_conf_t   *imcf;
+    ngx_uint_t                  i;
+    ngx_http_im_main_conf_t    *imcf;
+    ngx_http_im_redis_conf_t  **store;
 
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_im_module);
 

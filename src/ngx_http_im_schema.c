@@ -138,9 +138,9 @@ ngx_uint_t
 ngx_http_im_row_is_last(ngx_http_im_row_t *row, ngx_http_im_head_t *head)
 {
     return row->seq == head->seq
-           && ngx_http_im_same(&row->time, &head->time)
-           && ngx_http_im_same(&row->type, &head->type)
-           && ngx_http_im_same(&row->from, &head->from)
+           && ngx_http_im_str_eq(&row->time, &head->time)
+           && ngx_http_im_str_eq(&row->type, &head->type)
+           && ngx_http_im_str_eq(&row->from, &head->from)
            && row->text.len >= head->text.len
            && ngx_memcmp(row->text.data, head->text.data, head->text.len) == 0;
 }

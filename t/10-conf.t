@@ -130,12 +130,12 @@ my $srv = 'server 127.0.0.1:1;';
 
 for (['zone=a', qr/zone=NAME:SIZE/], ['a:1m', qr/zone=NAME:SIZE/], ['on', qr/zone=NAME:SIZE/],
      ['zone=:1m', qr/at least 32k/], ['zone=a:31k', qr/at least 32k/], ['zone=a:x', qr/at least 32k/]) {
-    refused("im_profile_cache $_->[0]", $_->[1], conf_http => "im_profile_cache $_->[0]; #!\n");
+    refused("im_cache $_->[0]", $_->[1], conf_http => "im_cache $_->[0]; #!\n");
 }
-refused('im_profile_cache twice', qr/duplicate/,
-    conf_http => "im_profile_cache off;\n im_profile_cache zone=a:1m; #!");
-is($t->conf_fails(conf_http => "im_profile_cache $_;", conf_server => '', conf_im => ''), undef,
-   "im_profile_cache $_") for 'off', 'zone=a:32k', 'zone=a:64m';
+refused('im_cache twice', qr/duplicate/,
+    conf_http => "im_cache off;\n im_cache zone=a:1m; #!");
+is($t->conf_fails(conf_http => "im_cache $_;", conf_server => '', conf_im => ''), undef,
+   "im_cache $_") for 'off', 'zone=a:32k', 'zone=a:64m';
 
 refused('no server in a store', qr/server/,
     conf_http => "im_redis a { #!\n } #!");
@@ -229,7 +229,7 @@ refused('im_status beside im_pass', qr/im_status.*location of its own/,
 refused('im_pass beside im_status', qr/im_status.*location of its own/,
     conf_server => "location /x/ { im_status;\n im_pass store; } #!");
 refused('a cache with the name of the figures', qr/im_status/, merged => 1,
-    conf_http => 'im_profile_cache zone=im_status:4m; #!');
+    conf_http => 'im_cache zone=im_status:4m; #!');
 refused('im_redis in server', qr/im_redis.*not allowed here/,
     conf_server => "im_redis a { $srv } #!");
 refused('im_reply v2', qr/v1.*full|v2/, conf_im => 'im_reply v2; #!');

@@ -29,7 +29,7 @@ my $t = Test::IM->new(
         connect_timeout ${\ ms(300)};
 CONF
     conf_http => <<"CONF",
-    im_profile_cache off;       # so that what a call asks for does not depend on others
+    im_cache off;       # so that what a call asks for does not depend on others
     im_redis direct { server unix:{{sock}}; timeout ${\ ms(600)}; connect_timeout ${\ ms(300)}; }
     im_redis tcp { server 127.0.0.1:{{redis_port}}; timeout ${\ ms(600)}; connections 4; }
     im_redis few { server unix:{{dir}}/p.sock; timeout ${\ ms(1500)}; max_pending 5; }

@@ -53,7 +53,7 @@ static ngx_int_t ngx_http_im_list_pairs(ngx_http_im_call_t *call,
 static ngx_int_t ngx_http_im_list_groups(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
 static ngx_int_t ngx_http_im_list_heads(ngx_http_im_call_t *call);
-static ngx_uint_t ngx_http_im_list_sure(ngx_http_im_call_t *call,
+static ngx_uint_t ngx_http_im_list_order_is_final(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
 static ngx_int_t ngx_http_im_list_head(ngx_http_im_call_t *call,
     ngx_http_im_list_row_t *row);
@@ -190,7 +190,7 @@ ngx_http_im_list_convs(ngx_http_im_call_t *call)
     if (ngx_http_im_reply_array(&list->inbox->reply, 0) != NGX_OK
         || ngx_http_im_reply_array(&list->groups->reply, 0) != NGX_OK)
     {
-        return ngx_http_im_call_corrupt(call);
+        return ngx_http_im_call_store_error(call);
     }
 
     list->rows = ngx_pcalloc(call->pool, (list->inbox->reply.nelts
@@ -207,7 +207,7 @@ ngx_http_im_list_convs(ngx_http_im_call_t *call)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_im_profiles_ask(call, &list->profiles);
+        rc = ngx_http_im_profiles_fetch(call, &list->profiles);
     }
 
     if (rc != NGX_OK) {
@@ -238,7 +238,7 @@ ngx_http_im_list_pairs(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
     reply = &list->inbox->reply;
 
     if (reply->nelts && call->op == &ngx_http_im_op_conv_list
-        && ngx_http_im_profile_want(call, &list->profiles, &args->from_id)
+        && ngx_http_im_profile_add(call, &list->profiles, &args->from_id)
            == NULL)
     {
         return NGX_ERROR;
@@ -264,7 +264,7 @@ ngx_http_im_list_pairs(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
                                            &row->conv_id, &row->peer)
                    != NGX_OK)
             {
-                return ngx_http_im_call_corrupt(call);
+                return ngx_http_im_call_store_error(call);
             }
 
             if (ngx_http_im_key(call->pool, &argv[1 + k],
@@ -276,7 +276,7 @@ ngx_http_im_list_pairs(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
             }
 
             if (call->op == &ngx_http_im_op_conv_list
-                && ngx_http_im_profile_want(call, &list->profiles, &row->peer)
+                && ngx_http_im_profile_add(call, &list->profiles, &row->peer)
                    == NULL)
             {
                 return NGX_ERROR;
@@ -315,7 +315,7 @@ ngx_http_im_list_groups(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
         if (reply->elts[i].type != NGX_HTTP_IM_REPLY_STRING
             || !ngx_http_im_id_valid(&reply->elts[i].str))
         {
-            return ngx_http_im_call_corrupt(call);
+            return ngx_http_im_call_store_error(call);
         }
 
         row->conv_id = reply->elts[i].str;
@@ -338,9 +338,9 @@ ngx_http_im_list_groups(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
             continue;
         }
 
-        if (ngx_http_im_sender_hint(call, &row->conv_id, &row->hint) != NGX_OK
+        if (ngx_http_im_sender_get(call, &row->conv_id, &row->hint) != NGX_OK
             || (row->hint.len
-                && ngx_http_im_profile_want(call, &list->profiles, &row->hint)
+                && ngx_http_im_profile_add(call, &list->profiles, &row->hint)
                    == NULL))
         {
             return NGX_ERROR;
@@ -368,11 +368,11 @@ ngx_http_im_list_groups(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
 static ngx_int_t
 ngx_http_im_list_heads(ngx_http_im_call_t *call)
 {
-    int64_t                   total;
-    ngx_int_t                 rc;
-    ngx_uint_t                i;
-    ngx_http_im_list_t       *list;
-    ngx_http_im_list_row_t   *row;
+    int64_t                  total;
+    ngx_int_t                rc;
+    ngx_uint_t               i;
+    ngx_http_im_list_t      *list;
+    ngx_http_im_list_row_t  *row;
 
     list = call->state;
     total = 0;
@@ -401,16 +401,16 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
     }
 
     if (call->op == &ngx_http_im_op_unread) {
-        ngx_http_im_json_lit(&call->json, "{\"total\":");
-        ngx_http_im_json_int(&call->json, total);
-        ngx_http_im_json_lit(&call->json, "}");
+        ngx_http_im_write_lit(&call->writer, "{\"total\":");
+        ngx_http_im_write_int(&call->writer, total);
+        ngx_http_im_write_lit(&call->writer, "}");
         return NGX_OK;
     }
 
     ngx_qsort(list->sorted, list->nsorted, sizeof(void *),
               ngx_http_im_list_newest);
 
-    if (!ngx_http_im_list_sure(call, list)) {
+    if (!ngx_http_im_list_order_is_final(call, list)) {
         return ngx_http_im_list_ask(call, 4 * list->limit);
     }
 
@@ -423,19 +423,19 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
             continue;
         }
 
-        row->sender = ngx_http_im_profile_want(call, &list->profiles,
-                                               &row->head.from);
+        row->sender = ngx_http_im_profile_add(call, &list->profiles,
+                                              &row->head.from);
         if (row->sender == NULL) {
             return NGX_ERROR;
         }
 
-        if (row->head.group && !ngx_http_im_same(&row->hint, &row->head.from))
+        if (row->head.group && !ngx_http_im_str_eq(&row->hint, &row->head.from))
         {
-            ngx_http_im_sender_note(call, &row->conv_id, &row->head.from);
+            ngx_http_im_sender_put(call, &row->conv_id, &row->head.from);
         }
     }
 
-    if (ngx_http_im_profiles_ask(call, &list->profiles) != NGX_OK) {
+    if (ngx_http_im_profiles_fetch(call, &list->profiles) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -451,13 +451,13 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
 
 /*
  * The order of an inbox is that of the last messages but for those of one
- * step of the clock, see ngx_http_im_listed().  So nothing that was not asked
+ * step of the clock, see ngx_http_im_inbox_is_current().  So nothing that was not asked
  * for is newer than the step of the last that was, and the list is right if
  * its last place is.
  */
 
 static ngx_uint_t
-ngx_http_im_list_sure(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
+ngx_http_im_list_order_is_final(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
 {
     ngx_str_t               *last;
     ngx_uint_t               i, max;
@@ -484,8 +484,8 @@ ngx_http_im_list_sure(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
 
         last = &list->sorted[max - 1]->head.time;
 
-        return ngx_http_im_listed_step(last)
-               > ngx_http_im_listed_step(&row->head.time);
+        return ngx_http_im_inbox_step(last)
+               > ngx_http_im_inbox_step(&row->head.time);
     }
 
     return 0;
@@ -507,7 +507,7 @@ ngx_http_im_list_head(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
     if (row->peer.len) {
 
         if (reply->type != NGX_HTTP_IM_REPLY_ARRAY || row->n >= reply->nelts) {
-            return ngx_http_im_call_corrupt(call);
+            return ngx_http_im_call_store_error(call);
         }
 
         reply = &reply->elts[row->n];
@@ -516,7 +516,7 @@ ngx_http_im_list_head(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
     rc = ngx_http_im_reply_string(reply, &text);
 
     if (rc == NGX_ERROR) {
-        return ngx_http_im_call_corrupt(call);
+        return ngx_http_im_call_store_error(call);
     }
 
     if (text.len == 0) {
@@ -524,7 +524,7 @@ ngx_http_im_list_head(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
     }
 
     if (ngx_http_im_head_parse(&row->head, &text) != NGX_OK) {
-        return ngx_http_im_call_corrupt(call);
+        return ngx_http_im_call_store_error(call);
     }
 
     position = 0;
@@ -552,10 +552,10 @@ ngx_http_im_list_position(ngx_http_im_call_t *call,
     if (row->member == NULL) {
 
         if (row->head.group) {
-            return ngx_http_im_call_corrupt(call);
+            return ngx_http_im_call_store_error(call);
         }
 
-        me = !ngx_http_im_same(&row->head.users[0], &args->from_id);
+        me = !ngx_http_im_str_eq(&row->head.users[0], &args->from_id);
 
         *position = row->head.read[me];
 
@@ -569,12 +569,12 @@ ngx_http_im_list_position(ngx_http_im_call_t *call,
     }
 
     if (rc != NGX_OK || !row->head.group) {
-        return ngx_http_im_call_corrupt(call);
+        return ngx_http_im_call_store_error(call);
     }
 
     *position = ngx_http_im_reply_atoi(text.data, text.len);
 
-    return (*position < 0) ? ngx_http_im_call_corrupt(call) : NGX_OK;
+    return (*position < 0) ? ngx_http_im_call_store_error(call) : NGX_OK;
 }
 
 
@@ -599,11 +599,11 @@ ngx_http_im_list_newest(const void *one, const void *two)
 static ngx_int_t
 ngx_http_im_list_answer(ngx_http_im_call_t *call)
 {
-    size_t                    size;
-    ngx_int_t                 rc;
-    ngx_uint_t                i;
-    ngx_http_im_list_t       *list;
-    ngx_http_im_list_row_t   *row;
+    size_t                   size;
+    ngx_int_t                rc;
+    ngx_uint_t               i;
+    ngx_http_im_list_t      *list;
+    ngx_http_im_list_row_t  *row;
 
     list = call->state;
 
@@ -614,22 +614,22 @@ ngx_http_im_list_answer(ngx_http_im_call_t *call)
 
         if (row->sender) {
 
-            if (ngx_http_im_profile_read(call, row->sender) != NGX_OK) {
-                return ngx_http_im_call_corrupt(call);
+            if (ngx_http_im_profile_parse(call, row->sender) != NGX_OK) {
+                return ngx_http_im_call_store_error(call);
             }
 
             size += row->sender->text[0].len;
         }
     }
 
-    call->json.size = ngx_min(size, 1024 * 1024);
+    call->writer.size = ngx_min(size, 1024 * 1024);
 
-    ngx_http_im_json_lit(&call->json, "[");
+    ngx_http_im_write_lit(&call->writer, "[");
 
     for (i = 0; i < list->nsorted; i++) {
 
         if (i) {
-            ngx_http_im_json_lit(&call->json, ",");
+            ngx_http_im_write_lit(&call->writer, ",");
         }
 
         rc = ngx_http_im_list_write(call, list->sorted[i]);
@@ -638,7 +638,7 @@ ngx_http_im_list_answer(ngx_http_im_call_t *call)
         }
     }
 
-    ngx_http_im_json_lit(&call->json, "]");
+    ngx_http_im_write_lit(&call->writer, "]");
 
     return NGX_OK;
 }
@@ -647,15 +647,15 @@ ngx_http_im_list_answer(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_list_write(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
 {
-    ngx_str_t            info;
-    ngx_http_im_json_t  *w;
+    ngx_str_t              info;
+    ngx_http_im_writer_t  *w;
 
-    w = &call->json;
+    w = &call->writer;
 
-    ngx_http_im_json_lit(w, "{\"conv_id\":\"");
-    ngx_http_im_json_str(w, &row->conv_id);
-    ngx_http_im_json_lit(w, "\",\"conv_type\":");
-    ngx_http_im_json_raw(w, row->head.group ? "1" : "0", 1);
+    ngx_http_im_write_lit(w, "{\"conv_id\":\"");
+    ngx_http_im_write_raw(w, &row->conv_id);
+    ngx_http_im_write_lit(w, "\",\"conv_type\":");
+    ngx_http_im_write_bytes(w, row->head.group ? "1" : "0", 1);
 
     ngx_str_null(&info);
 
@@ -663,32 +663,32 @@ ngx_http_im_list_write(ngx_http_im_call_t *call, ngx_http_im_list_row_t *row)
         return NGX_DECLINED;
     }
 
-    ngx_http_im_json_lit(w, ",\"last_msg\":\"");
-    ngx_http_im_json_str(w, &row->head.text);
-    ngx_http_im_json_lit(w, "\",\"last_msg_type\":");
-    ngx_http_im_json_str(w, &row->head.type);
-    ngx_http_im_json_lit(w, ",\"last_user_name\":\"");
+    ngx_http_im_write_lit(w, ",\"last_msg\":\"");
+    ngx_http_im_write_raw(w, &row->head.text);
+    ngx_http_im_write_lit(w, "\",\"last_msg_type\":");
+    ngx_http_im_write_raw(w, &row->head.type);
+    ngx_http_im_write_lit(w, ",\"last_user_name\":\"");
 
     if (row->sender) {
-        ngx_http_im_json_str(w, &row->sender->text[0]);
+        ngx_http_im_write_raw(w, &row->sender->text[0]);
     }
 
-    ngx_http_im_json_lit(w, "\",\"last_time\":");
-    ngx_http_im_json_str(w, &row->head.time);
-    ngx_http_im_json_lit(w, ",\"unread_count\":");
-    ngx_http_im_json_int(w, row->unread);
+    ngx_http_im_write_lit(w, "\",\"last_time\":");
+    ngx_http_im_write_raw(w, &row->head.time);
+    ngx_http_im_write_lit(w, ",\"unread_count\":");
+    ngx_http_im_write_int(w, row->unread);
 
     if (call->options->reply_full) {
-        ngx_http_im_json_lit(w, ",\"seq\":");
-        ngx_http_im_json_int(w, row->head.seq);
+        ngx_http_im_write_lit(w, ",\"seq\":");
+        ngx_http_im_write_int(w, row->head.seq);
 
         if (info.len) {
-            ngx_http_im_json_lit(w, ",");
-            ngx_http_im_json_str(w, &info);
+            ngx_http_im_write_lit(w, ",");
+            ngx_http_im_write_raw(w, &info);
         }
     }
 
-    ngx_http_im_json_lit(w, "}");
+    ngx_http_im_write_lit(w, "}");
 
     return NGX_OK;
 }
@@ -700,13 +700,13 @@ static ngx_int_t
 ngx_http_im_list_write_users(ngx_http_im_call_t *call,
     ngx_http_im_list_row_t *row, ngx_str_t *info)
 {
-    ngx_str_t             users, shown, type[2], *one, *two;
-    ngx_http_im_json_t   *w;
-    ngx_http_im_reply_t  *reply;
+    ngx_str_t              users, shown, type[2], *one, *two;
+    ngx_http_im_reply_t   *reply;
+    ngx_http_im_writer_t  *w;
 
-    w = &call->json;
+    w = &call->writer;
 
-    ngx_http_im_json_lit(w, ",\"conv_users\":[");
+    ngx_http_im_write_lit(w, ",\"conv_users\":[");
 
     if (row->settings) {
         reply = &row->settings->reply;
@@ -715,11 +715,11 @@ ngx_http_im_list_write_users(ngx_http_im_call_t *call,
             || ngx_http_im_reply_string(&reply->elts[0], &users) != NGX_OK
             || ngx_http_im_reply_string(&reply->elts[1], info) != NGX_OK)
         {
-            return ngx_http_im_call_corrupt(call);
+            return ngx_http_im_call_store_error(call);
         }
 
-        ngx_http_im_json_str(w, &users);
-        ngx_http_im_json_lit(w, "]");
+        ngx_http_im_write_raw(w, &users);
+        ngx_http_im_write_lit(w, "]");
 
         return NGX_OK;
     }
@@ -730,15 +730,15 @@ ngx_http_im_list_write_users(ngx_http_im_call_t *call,
     ngx_http_im_id_split(one, &shown, &type[0]);
     ngx_http_im_id_split(two, &shown, &type[1]);
 
-    ngx_http_im_json_lit(w, "\"");
-    ngx_http_im_json_str(w, one);
-    ngx_http_im_json_lit(w, "\",\"");
-    ngx_http_im_json_str(w, two);
-    ngx_http_im_json_lit(w, "\"],\"users_type\":[\"");
-    ngx_http_im_json_str(w, &type[0]);
-    ngx_http_im_json_lit(w, "\",\"");
-    ngx_http_im_json_str(w, &type[1]);
-    ngx_http_im_json_lit(w, "\"]");
+    ngx_http_im_write_lit(w, "\"");
+    ngx_http_im_write_raw(w, one);
+    ngx_http_im_write_lit(w, "\",\"");
+    ngx_http_im_write_raw(w, two);
+    ngx_http_im_write_lit(w, "\"],\"users_type\":[\"");
+    ngx_http_im_write_raw(w, &type[0]);
+    ngx_http_im_write_lit(w, "\",\"");
+    ngx_http_im_write_raw(w, &type[1]);
+    ngx_http_im_write_lit(w, "\"]");
 
     return NGX_OK;
 }

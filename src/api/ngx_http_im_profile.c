@@ -14,17 +14,17 @@ ngx_http_im_profiles_init(ngx_http_im_profiles_t *profiles)
 
 
 ngx_http_im_profile_t *
-ngx_http_im_profile_want(ngx_http_im_call_t *call,
+ngx_http_im_profile_add(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles, ngx_str_t *id)
 {
-    uint32_t                  hash;
-    ngx_http_im_profile_t    *profile, **bucket;
+    uint32_t                hash;
+    ngx_http_im_profile_t  *profile, **bucket;
 
     hash = ngx_murmur_hash2(id->data, id->len);
     bucket = &profiles->buckets[hash % NGX_HTTP_IM_PROFILE_BUCKETS];
 
     for (profile = *bucket; profile; profile = profile->next) {
-        if (profile->hash == hash && ngx_http_im_same(&profile->id, id)) {
+        if (profile->hash == hash && ngx_http_im_str_eq(&profile->id, id)) {
             return profile;
         }
     }
@@ -40,7 +40,7 @@ ngx_http_im_profile_want(ngx_http_im_call_t *call,
     profile->next = *bucket;
     *bucket = profile;
 
-    profile->asked_next = profiles->wanted;
+    profile->fetch_next = profiles->wanted;
     profiles->wanted = profile;
 
     return profile;
@@ -50,7 +50,7 @@ ngx_http_im_profile_want(ngx_http_im_call_t *call,
 /* the cache first, all in one go, and the store for what is not there */
 
 ngx_int_t
-ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
+ngx_http_im_profiles_fetch(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles)
 {
     ngx_str_t                 argv[4];
@@ -65,9 +65,9 @@ ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
         ngx_http_im_cache_lock(call->cache);
 
         for (profile = profiles->wanted; profile;
-             profile = profile->asked_next)
+             profile = profile->fetch_next)
         {
-            ngx_http_im_note_key(call, NGX_HTTP_IM_CACHE_PROFILE,
+            ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE,
                                  &profile->id, profile->hash, &key);
 
             profile->known = (ngx_http_im_cache_get(call->cache, &key, since,
@@ -82,7 +82,7 @@ ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
     ngx_str_set(&argv[2], "n");
     ngx_str_set(&argv[3], "i");
 
-    for (profile = profiles->wanted; profile; profile = profile->asked_next) {
+    for (profile = profiles->wanted; profile; profile = profile->fetch_next) {
 
         if (profile->known) {
             continue;
@@ -104,7 +104,7 @@ ngx_http_im_profiles_ask(ngx_http_im_call_t *call,
 
 
 ngx_int_t
-ngx_http_im_profile_read(ngx_http_im_call_t *call,
+ngx_http_im_profile_parse(ngx_http_im_call_t *call,
     ngx_http_im_profile_t *profile)
 {
     ngx_http_im_reply_t      *reply;
@@ -128,7 +128,7 @@ ngx_http_im_profile_read(ngx_http_im_call_t *call,
     profile->known = 1;
 
     if (call->cache) {
-        ngx_http_im_note_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
+        ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
                              profile->hash, &key);
 
         ngx_http_im_cache_put(call->cache, &key, profile->asked,
@@ -145,7 +145,7 @@ ngx_http_im_profile_changed(ngx_http_im_call_t *call, ngx_str_t *id)
     ngx_http_im_cache_key_t  key;
 
     if (call->cache) {
-        ngx_http_im_note_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,
+        ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,
                              ngx_murmur_hash2(id->data, id->len), &key);
 
         ngx_http_im_cache_forget(call->cache, &key);

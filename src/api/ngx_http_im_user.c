@@ -169,7 +169,7 @@ ngx_http_im_user_set_done(ngx_http_im_call_t *call)
         ngx_http_im_profile_changed(call, &user[i].id);
     }
 
-    return ngx_http_im_call_settled(call, call->state);
+    return ngx_http_im_call_integers(call, call->state);
 }
 
 
@@ -195,14 +195,14 @@ ngx_http_im_user_get(ngx_http_im_call_t *call)
     ngx_http_im_profiles_init(&profiles);
 
     for (i = 0; i < args->ids.nelts; i++) {
-        profile[i] = ngx_http_im_profile_want(call, &profiles, &id[i]);
+        profile[i] = ngx_http_im_profile_add(call, &profiles, &id[i]);
 
         if (profile[i] == NULL) {
             return NGX_ERROR;
         }
     }
 
-    if (ngx_http_im_profiles_ask(call, &profiles) != NGX_OK) {
+    if (ngx_http_im_profiles_fetch(call, &profiles) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -220,36 +220,36 @@ static ngx_int_t
 ngx_http_im_user_get_answer(ngx_http_im_call_t *call)
 {
     ngx_uint_t                     i;
-    ngx_http_im_json_t            *w;
+    ngx_http_im_writer_t          *w;
     ngx_http_im_profile_t        **profile;
     ngx_http_im_user_get_args_t   *args;
 
     args = call->args;
     profile = call->state;
-    w = &call->json;
+    w = &call->writer;
 
-    ngx_http_im_json_lit(w, "[");
+    ngx_http_im_write_lit(w, "[");
 
     for (i = 0; i < args->ids.nelts; i++) {
 
-        if (ngx_http_im_profile_read(call, profile[i]) != NGX_OK) {
-            return ngx_http_im_call_corrupt(call);
+        if (ngx_http_im_profile_parse(call, profile[i]) != NGX_OK) {
+            return ngx_http_im_call_store_error(call);
         }
 
         if (i) {
-            ngx_http_im_json_lit(w, ",");
+            ngx_http_im_write_lit(w, ",");
         }
 
-        ngx_http_im_json_lit(w, "{\"id\":\"");
-        ngx_http_im_json_str(w, &profile[i]->id);
-        ngx_http_im_json_lit(w, "\",\"name\":\"");
-        ngx_http_im_json_str(w, &profile[i]->text[0]);
-        ngx_http_im_json_lit(w, "\",\"img\":\"");
-        ngx_http_im_json_str(w, &profile[i]->text[1]);
-        ngx_http_im_json_lit(w, "\"}");
+        ngx_http_im_write_lit(w, "{\"id\":\"");
+        ngx_http_im_write_raw(w, &profile[i]->id);
+        ngx_http_im_write_lit(w, "\",\"name\":\"");
+        ngx_http_im_write_raw(w, &profile[i]->text[0]);
+        ngx_http_im_write_lit(w, "\",\"img\":\"");
+        ngx_http_im_write_raw(w, &profile[i]->text[1]);
+        ngx_http_im_write_lit(w, "\"}");
     }
 
-    ngx_http_im_json_lit(w, "]");
+    ngx_http_im_write_lit(w, "]");
 
     return NGX_OK;
 }

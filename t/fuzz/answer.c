@@ -76,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         rc = call->next(call);
 
-        if (f.pipeline.failed || call->json.failed) {
+        if (f.pipeline.failed || call->writer.failed) {
             rc = NGX_ERROR;
         }
 
@@ -121,7 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case NGX_DECLINED:
 
         if (!fuzz_no_memory) {
-            fuzz_refusal(&call->refusal);
+            fuzz_refusal(&call->error);
         }
 
         break;
@@ -222,13 +222,13 @@ fuzz_command(ngx_http_im_cmd_t *cmd)
 static void
 fuzz_json(ngx_http_im_call_t *call)
 {
-    off_t         length;
-    u_char       *text, *p;
-    json_t       *json;
-    ngx_chain_t  *cl;
-    json_error_t  error;
+    off_t          length;
+    u_char        *text, *p;
+    json_t        *json;
+    ngx_chain_t   *cl;
+    json_error_t   error;
 
-    length = ngx_http_im_json_done(&call->json);
+    length = ngx_http_im_writer_close(&call->writer);
     fuzz_assert(length >= 0);
 
     if (length == 0) {
@@ -237,7 +237,7 @@ fuzz_json(ngx_http_im_call_t *call)
 
     p = text = malloc(length);
 
-    for (cl = call->json.first; cl; cl = cl->next) {
+    for (cl = call->writer.first; cl; cl = cl->next) {
         fuzz_assert((cl->buf->last - cl->buf->pos) <= text + length - p);
         p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
     }

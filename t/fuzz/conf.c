@@ -30,7 +30,7 @@ static char *fuzz_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_http_conf_ctx_t *fuzz_ctx(ngx_conf_t *cf,
     ngx_http_conf_ctx_t *up);
 static void fuzz_options(ngx_http_im_options_t *o);
-static void fuzz_store(ngx_http_im_store_t *store);
+static void fuzz_store(ngx_http_im_redis_conf_t *store);
 
 
 static ngx_command_t  fuzz_commands[] = {
@@ -81,19 +81,19 @@ static int              fuzz_fd = -1;
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char                        *rv;
-    ngx_buf_t                    b;
-    ngx_conf_t                   cf;
-    ngx_str_t                    text;
-    ngx_uint_t                   i, refusals;
-    ngx_pool_t                  *pool;
-    ngx_cycle_t                  cycle;
-    ngx_conf_file_t              file;
-    const uint8_t               *p, *last;
-    ngx_http_im_pass_t         **pass;
-    ngx_http_im_store_t        **store;
-    ngx_http_conf_ctx_t         *ctx;
-    ngx_http_im_main_conf_t     *imcf;
+    char                       *rv;
+    ngx_buf_t                   b;
+    ngx_str_t                   text;
+    ngx_conf_t                  cf;
+    ngx_uint_t                  i, refusals;
+    ngx_pool_t                 *pool;
+    ngx_cycle_t                 cycle;
+    const uint8_t              *p, *last;
+    ngx_conf_file_t             file;
+    ngx_http_im_pass_t        **pass;
+    ngx_http_conf_ctx_t        *ctx;
+    ngx_http_im_main_conf_t    *imcf;
+    ngx_http_im_redis_conf_t  **store;
 
     if (size > 3500) {
         return 0;
@@ -297,7 +297,7 @@ fuzz_options(ngx_http_im_options_t *o)
 
 
 static void
-fuzz_store(ngx_http_im_store_t *store)
+fuzz_store(ngx_http_im_redis_conf_t *store)
 {
     ngx_addr_t  *addr;
 
@@ -394,14 +394,14 @@ ngx_http_im_variables(ngx_conf_t *cf)
 
 
 ngx_http_im_redis_t *
-ngx_http_im_redis(ngx_http_im_store_t *store)
+ngx_http_im_redis(ngx_http_im_redis_conf_t *store)
 {
     return NULL;
 }
 
 
 void
-ngx_http_im_redis_close(ngx_http_im_store_t *store)
+ngx_http_im_redis_close(ngx_http_im_redis_conf_t *store)
 {
 }
 

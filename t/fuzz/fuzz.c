@@ -105,9 +105,9 @@ static ngx_msec_t  fuzz_reconnected;
 ngx_http_im_cache_t *
 fuzz_cache(void)
 {
-    ngx_conf_t             cf;
-    ngx_slab_pool_t       *sp;
-    ngx_http_im_cache_t   *cache;
+    ngx_conf_t            cf;
+    ngx_slab_pool_t      *sp;
+    ngx_http_im_cache_t  *cache;
 
     static ngx_pool_t     *pool;
 
@@ -148,13 +148,13 @@ fuzz_cache(void)
 
 
 void
-fuzz_refusal(ngx_http_im_refusal_t *refusal)
+fuzz_refusal(ngx_http_im_error_t *refusal)
 {
-    const ngx_http_im_error_t  *row;
+    const ngx_http_im_code_t  *row;
 
     fuzz_assert(refusal->id != NGX_HTTP_IM_OK);
 
-    row = ngx_http_im_error(refusal->id);
+    row = ngx_http_im_error_code(refusal->id);
 
     fuzz_assert(row->status >= 400 && row->status < 600);
     fuzz_assert(row->code.len);
@@ -177,12 +177,12 @@ ngx_int_t
 fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     ngx_str_t *path, ngx_str_t *body)
 {
-    u_char                   *copy;
-    ngx_int_t                 rc;
-    ngx_str_t                 conv_id;
-    ngx_uint_t                i;
-    ngx_http_im_call_t       *call;
-    const ngx_http_im_op_t   *op;
+    u_char                  *copy;
+    ngx_int_t                rc;
+    ngx_str_t                conv_id;
+    ngx_uint_t               i;
+    ngx_http_im_call_t      *call;
+    const ngx_http_im_op_t  *op;
 
     static u_char  sha1[NGX_HTTP_IM_SCRIPTS][40];
 
@@ -226,7 +226,7 @@ fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     }
 
     ngx_http_im_pipeline_init(&f->pipeline, pool);
-    ngx_http_im_json_init(&call->json, pool, 0);
+    ngx_http_im_writer_init(&call->writer, pool, 0);
 
     /* without the room behind them that strings of nginx often have */
 
@@ -249,7 +249,7 @@ fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     }
 
     rc = ngx_http_im_field_read(pool, copy, body->len, op->fields, call->args,
-                                &call->refusal);
+                                &call->error);
 
     if (rc == NGX_OK && op->check) {
         rc = op->check(call);
@@ -258,8 +258,8 @@ fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     fuzz_assert(rc == NGX_OK || rc == NGX_DECLINED || rc == NGX_ERROR);
 
     if (rc == NGX_DECLINED && !fuzz_no_memory) {
-        fuzz_refusal(&call->refusal);
-        fuzz_assert(ngx_http_im_error(call->refusal.id)->status < 500);
+        fuzz_refusal(&call->error);
+        fuzz_assert(ngx_http_im_error_code(call->error.id)->status < 500);
     }
 
     return rc;

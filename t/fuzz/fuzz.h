@@ -54,7 +54,7 @@ ngx_int_t fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     ngx_str_t *path, ngx_str_t *body);
 
 /* one sentence of text, and a status */
-void fuzz_refusal(ngx_http_im_refusal_t *refusal);
+void fuzz_refusal(ngx_http_im_error_t *refusal);
 
 /* of shared memory, empty */
 ngx_http_im_cache_t *fuzz_cache(void);

@@ -7,7 +7,7 @@
 #include <ctype.h>
 
 #include "fuzz.h"
-#include "ngx_http_im_require.h"
+#include "ngx_http_im_settings.h"
 
 
 static void
@@ -25,13 +25,13 @@ fuzz_inside(ngx_str_t *part, ngx_str_t *all)
 static void
 fuzz_settings(ngx_str_t *all)
 {
-    u_char                 buf[1024], *p;
-    ngx_str_t              word;
-    ngx_uint_t             n, nelts, wanting;
-    const uint8_t         *q;
-    ngx_http_im_cmd_t      cmd[2];
-    ngx_http_im_reply_t    elts[16];
-    ngx_http_im_require_t  require;
+    u_char                   buf[1024], *p;
+    ngx_str_t                word;
+    ngx_uint_t               n, nelts, wanting;
+    const uint8_t           *q;
+    ngx_http_im_cmd_t        cmd[2];
+    ngx_http_im_reply_t      elts[16];
+    ngx_http_im_settings_t   require;
 
     ngx_memzero(cmd, sizeof(cmd));
     ngx_memzero(elts, sizeof(elts));
@@ -49,15 +49,15 @@ fuzz_settings(ngx_str_t *all)
     cmd[1].reply.nelts = nelts = n;
     cmd[1].reply.elts = elts;
 
-    (void) ngx_http_im_require_evicts(cmd);
+    (void) ngx_http_im_settings_evicts(cmd);
 
     for (n = 0; n < 8; n++) {
         require.appendonly = (n & 1) != 0;
         require.always = (n & 2) != 0;
         require.min_replicas = (n & 4) ? 2 : 0;
 
-        wanting = ngx_http_im_require_judge(&require, cmd);
-        p = ngx_http_im_require_text(wanting, buf, buf + sizeof(buf));
+        wanting = ngx_http_im_settings_check(&require, cmd);
+        p = ngx_http_im_settings_text(wanting, buf, buf + sizeof(buf));
 
         fuzz_assert(n || wanting == 0);
         fuzz_assert((p > buf) == (wanting != 0) && p < buf + 512);
@@ -65,7 +65,7 @@ fuzz_settings(ngx_str_t *all)
         /* nothing that CONFIG GET does not show is taken for granted */
 
         cmd[1].reply.nelts = 0;
-        wanting = ngx_http_im_require_judge(&require, &cmd[1]);
+        wanting = ngx_http_im_settings_check(&require, &cmd[1]);
         fuzz_assert(n == 0 || wanting);
         cmd[1].reply.nelts = nelts;
     }
@@ -82,11 +82,11 @@ fuzz_settings(ngx_str_t *all)
 
     buf[word.len] = '\0';
 
-    if (ngx_http_im_require_word(&require, &word) == NGX_CONF_OK) {
+    if (ngx_http_im_settings_require(&require, &word) == NGX_CONF_OK) {
         fuzz_assert(require.appendonly + require.always
                     + (require.min_replicas != 0) == 1);
         fuzz_assert(require.min_replicas <= 1000);
-        fuzz_assert(ngx_http_im_require_word(&require, &word) != NGX_CONF_OK);
+        fuzz_assert(ngx_http_im_settings_require(&require, &word) != NGX_CONF_OK);
     }
 }
 

@@ -7,16 +7,16 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    off_t                length;
-    int64_t              number;
-    json_t              *json, *valid;
-    ngx_buf_t           *b;
-    ngx_str_t            escaped;
-    ngx_pool_t          *pool;
-    ngx_chain_t         *cl;
-    unsigned char       *text, *p;
-    json_error_t         error;
-    ngx_http_im_json_t   w;
+    off_t                  length;
+    json_t                *json, *valid;
+    int64_t                number;
+    ngx_buf_t             *b;
+    ngx_str_t              escaped;
+    ngx_pool_t            *pool;
+    ngx_chain_t           *cl;
+    json_error_t           error;
+    unsigned char         *text, *p;
+    ngx_http_im_writer_t   w;
 
     pool = fuzz_pool();
 
@@ -30,16 +30,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     /* in buffers of several sizes */
 
-    ngx_http_im_json_init(&w, pool, size ? data[0] : 0);
-    ngx_http_im_json_lit(&w, "[\"");
-    ngx_http_im_json_str(&w, &escaped);
-    ngx_http_im_json_lit(&w, "\",");
-    ngx_http_im_json_int(&w, number);
-    ngx_http_im_json_lit(&w, ",\"");
-    ngx_http_im_json_raw(&w, escaped.data, escaped.len);
-    ngx_http_im_json_lit(&w, "\"]");
+    ngx_http_im_writer_init(&w, pool, size ? data[0] : 0);
+    ngx_http_im_write_lit(&w, "[\"");
+    ngx_http_im_write_raw(&w, &escaped);
+    ngx_http_im_write_lit(&w, "\",");
+    ngx_http_im_write_int(&w, number);
+    ngx_http_im_write_lit(&w, ",\"");
+    ngx_http_im_write_bytes(&w, escaped.data, escaped.len);
+    ngx_http_im_write_lit(&w, "\"]");
 
-    length = ngx_http_im_json_done(&w);
+    length = ngx_http_im_writer_close(&w);
     fuzz_assert(length > 0 && !w.failed);
 
     p = text = malloc(length);

@@ -1,0 +1,133 @@
+
+#include "ngx_http_im_call.h"
+
+
+#define NGX_HTTP_IM_KEYS_MAX   5
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_call_cmd(ngx_http_im_call_t *call, ngx_uint_t kind,
+    ngx_http_im_key_e what, ngx_str_t *id, ngx_str_t *argv, ngx_uint_t argc)
+{
+    if (ngx_http_im_key(call->pool, &argv[1], &call->options->key_prefix,
+                        what, id)
+        != NGX_OK)
+    {
+        call->pipeline->failed = 1;
+        return NULL;
+    }
+
+    return ngx_http_im_pipeline_add(call->pipeline, kind, 1, argv, argc);
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
+    ngx_http_im_script_e script, ngx_str_t *id, const ngx_http_im_key_e *keys,
+    ngx_uint_t nkeys, ngx_str_t *argv, ngx_uint_t argc)
+{
+    u_char       count;
+    ngx_str_t   *all;
+    ngx_uint_t   i;
+
+    all = ngx_palloc(call->pool, (3 + nkeys + argc) * sizeof(ngx_str_t));
+    if (all == NULL) {
+        call->pipeline->failed = 1;
+        return NULL;
+    }
+
+    count = (u_char) ('0' + nkeys);
+
+    ngx_str_set(&all[0], "EVALSHA");
+    all[1] = call->scripts[script];
+    all[2].data = &count;
+    all[2].len = 1;
+
+    for (i = 0; i < nkeys; i++) {
+        if (ngx_http_im_key(call->pool, &all[3 + i],
+                            &call->options->key_prefix, keys[i], id)
+            != NGX_OK)
+        {
+            call->pipeline->failed = 1;
+            return NULL;
+        }
+    }
+
+    ngx_memcpy(&all[3 + nkeys], argv, argc * sizeof(ngx_str_t));
+
+    return ngx_http_im_pipeline_add(call->pipeline, kind, 3, all,
+                                    3 + nkeys + argc);
+}
+
+
+ngx_int_t
+ngx_http_im_call_result(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
+    ngx_str_t *result)
+{
+    ngx_http_im_error_e  id;
+
+    if (ngx_http_im_reply_string(&cmd->reply, result) != NGX_OK) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    id = ngx_http_im_error_find(result);
+
+    return (id == NGX_HTTP_IM_OK) ? NGX_OK : ngx_http_im_call_error(call, id);
+}
+
+
+ngx_int_t
+ngx_http_im_call_integers(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd)
+{
+    int64_t  n;
+
+    for ( /* void */ ; cmd; cmd = cmd->next) {
+        if (ngx_http_im_reply_int(&cmd->reply, &n) != NGX_OK) {
+            return ngx_http_im_call_store_error(call);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_call_error(ngx_http_im_call_t *call, ngx_http_im_error_e id)
+{
+    return ngx_http_im_error_set(call->pool, &call->error, id, NULL);
+}
+
+
+ngx_int_t
+ngx_http_im_call_store_error(ngx_http_im_call_t *call)
+{
+    return ngx_http_im_call_error(call, NGX_HTTP_IM_STORE_ERROR);
+}
+
+
+ngx_int_t
+ngx_http_im_call_check_conv(ngx_http_im_call_t *call)
+{
+    if (ngx_http_im_id_valid(&call->conv_id)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_BAD_REQUEST,
+                                 "conv_id must be 1 to 64 bytes of "
+                                 "A-Z a-z 0-9 _ - . : @");
+}
+
+
+ngx_int_t
+ngx_http_im_call_check_user(ngx_http_im_call_t *call, const char *field,
+    ngx_str_t *id)
+{
+    if (call->user.len == 0 || ngx_http_im_str_eq(&call->user, id)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_FORBIDDEN,
+                                 "%s must be the caller's own id", field);
+}

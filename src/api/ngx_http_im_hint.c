@@ -1,0 +1,231 @@
+
+#include "ngx_http_im_api.h"
+
+
+/*
+ * How far the score of an inbox may stay behind the last message: 16 seconds,
+ * counted in steps of the clock, so that a list knows which entries may have
+ * changed places.
+ */
+#define NGX_HTTP_IM_INBOX_SHIFT   14
+
+/* the clocks of workers read the start of a turn */
+#define NGX_HTTP_IM_INBOX_MARGIN  1000
+
+/* for how long a row that another hand has changed may be shown as it was */
+#define NGX_HTTP_IM_RECENT_TTL     60000
+
+
+static void ngx_http_im_note(ngx_http_im_call_t *call,
+    ngx_http_im_cache_e kind, ngx_str_t *conv_id, ngx_msec_t asked,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_im_hint_get(ngx_http_im_call_t *call,
+    ngx_http_im_cache_e kind, ngx_str_t *conv_id, ngx_msec_t since,
+    ngx_str_t *value);
+
+
+void
+ngx_http_im_hint_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
+{
+    key->kind = kind;
+    key->scope = call->scope;
+    key->hash = hash;
+    key->id = *id;
+}
+
+
+static void
+ngx_http_im_note(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *conv_id, ngx_msec_t asked, ngx_str_t *value)
+{
+    ngx_str_t                values[2];
+    ngx_http_im_cache_key_t  key;
+
+    if (call->cache == NULL) {
+        return;
+    }
+
+    ngx_http_im_hint_key(call, kind, conv_id,
+                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+
+    values[0] = *value;
+    ngx_str_null(&values[1]);
+
+    ngx_http_im_cache_put(call->cache, &key, asked, values);
+}
+
+
+static ngx_int_t
+ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *conv_id, ngx_msec_t since, ngx_str_t *value)
+{
+    ngx_int_t                rc;
+    ngx_str_t                values[2];
+    ngx_http_im_cache_key_t  key;
+
+    ngx_str_null(value);
+
+    if (call->cache == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_im_hint_key(call, kind, conv_id,
+                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+
+    ngx_http_im_cache_lock(call->cache);
+    rc = ngx_http_im_cache_get(call->cache, &key, since, call->pool, values);
+    ngx_http_im_cache_unlock(call->cache);
+
+    if (rc == NGX_OK) {
+        *value = values[0];
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_im_sender_get(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *user)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
+                              ngx_http_im_cache_long_ago(), user);
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+void
+ngx_http_im_sender_put(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *user)
+{
+    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
+                     ngx_current_msec, user);
+}
+
+
+/*
+ * A note counts if the inboxes were written after this worker's connections
+ * last came or went: until then the server may have lost them since.
+ */
+
+ngx_uint_t
+ngx_http_im_inbox_is_current(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *time)
+{
+    ngx_str_t  noted;
+
+    if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_INBOX, conv_id,
+                             *call->reconnected + NGX_HTTP_IM_INBOX_MARGIN,
+                             &noted)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
+    return ngx_http_im_inbox_step(&noted) >= ngx_http_im_inbox_step(time);
+}
+
+
+void
+ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *time, ngx_msec_t asked)
+{
+    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_INBOX, conv_id, asked, time);
+}
+
+
+int64_t
+ngx_http_im_inbox_step(ngx_str_t *time)
+{
+    return ngx_http_im_reply_atoi(time->data, time->len)
+           >> NGX_HTTP_IM_INBOX_SHIFT;
+}
+
+
+/*
+ * Rows, each after its length in two bytes.  They are all of the timeline if
+ * the last one is that of the first message.
+ */
+
+ngx_int_t
+ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rows)
+{
+    ngx_str_t          text, rest;
+    ngx_http_im_row_t  row;
+
+    if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id,
+                             ngx_current_msec - NGX_HTTP_IM_RECENT_TTL, rows)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_null(&text);
+
+    for (rest = *rows; n && ngx_http_im_recent_next(&rest, &text); n--) {
+        /* void */
+    }
+
+    if (n == 0
+        || (ngx_http_im_row_parse(&row, &text) == NGX_OK && row.seq == 1))
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row)
+{
+    if (rows->len == 0) {
+        return 0;
+    }
+
+    row->len = rows->data[0] << 8 | rows->data[1];
+    row->data = rows->data + 2;
+
+    rows->data += 2 + row->len;
+    rows->len -= 2 + row->len;
+
+    return 1;
+}
+
+
+void
+ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
+    ngx_msec_t asked)
+{
+    u_char      *p, buf[NGX_HTTP_IM_CACHE_MAX];
+    ngx_str_t    rows, *row;
+    ngx_uint_t   i;
+
+    p = buf;
+
+    for (i = 0; i < reply->nelts; i++) {
+        row = &reply->elts[i].str;
+
+        if (row->len == 0) {
+            break;
+        }
+
+        if ((size_t) (buf + sizeof(buf) - p) < 2 + row->len) {
+            return;
+        }
+
+        *p++ = (u_char) (row->len >> 8);
+        *p++ = (u_char) row->len;
+        p = ngx_cpymem(p, row->data, row->len);
+    }
+
+    rows.data = buf;
+    rows.len = p - buf;
+
+    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id, asked,
+                     &rows);
+}

@@ -1,0 +1,155 @@
+
+#include "ngx_http_im_response.h"
+
+
+static const ngx_str_t  ngx_http_im_response_json =
+    ngx_string("application/json");
+
+
+ngx_int_t
+ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call)
+{
+    off_t                  length;
+    ngx_http_im_writer_t  *w;
+
+    w = &call->writer;
+
+    if (w->first == NULL) {
+        ngx_http_im_write_lit(w, "{}");
+    }
+
+    length = ngx_http_im_writer_close(w);
+
+    if (length == NGX_ERROR
+        || ngx_http_im_response_set(r, "X-IM-Conv-Id", &call->made_conv)
+           != NGX_OK
+        || ngx_http_im_response_set(r, "X-IM-Msg-Id", &call->made_msg)
+           != NGX_OK
+        || ngx_http_im_response_set(r, "X-IM-Msg-Time", &call->made_time)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_response_send(r, NGX_HTTP_OK,
+                                     &ngx_http_im_response_json, w->first,
+                                     length);
+}
+
+
+ngx_int_t
+ngx_http_im_response_error(ngx_http_request_t *r, ngx_http_im_error_e id,
+    ngx_str_t *text)
+{
+    off_t                      length;
+    ngx_str_t                  escaped, value;
+    ngx_http_im_writer_t       w;
+    const ngx_http_im_code_t  *error;
+
+    error = ngx_http_im_error_code(id);
+
+    if (text == NULL) {
+        text = (ngx_str_t *) &error->text;
+    }
+
+    if (ngx_http_im_json_escape(r->pool, &escaped, text->data, text->len)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_im_writer_init(&w, r->pool, 64 + error->code.len + escaped.len);
+
+    ngx_http_im_write_lit(&w, "{\"code\":\"");
+    ngx_http_im_write_raw(&w, &error->code);
+    ngx_http_im_write_lit(&w, "\",\"error\":\"");
+    ngx_http_im_write_raw(&w, &escaped);
+    ngx_http_im_write_lit(&w, "\"}");
+
+    length = ngx_http_im_writer_close(&w);
+
+    if (length == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (id == NGX_HTTP_IM_METHOD_NOT_ALLOWED) {
+        ngx_str_set(&value, "POST");
+
+        if (ngx_http_im_response_set(r, "Allow", &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (id == NGX_HTTP_IM_STORE_UNAVAILABLE
+        || id == NGX_HTTP_IM_TOO_MANY_REQUESTS)
+    {
+        ngx_str_set(&value, "1");
+
+        if (ngx_http_im_response_set(r, "Retry-After", &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return ngx_http_im_response_send(r, error->status,
+                                     &ngx_http_im_response_json, w.first,
+                                     length);
+}
+
+
+ngx_int_t
+ngx_http_im_response_send(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_str_t *type, ngx_chain_t *out, off_t length)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl;
+
+    for (cl = out; cl->next; cl = cl->next) { /* void */ }
+
+    cl->buf->last_buf = (r == r->main);
+    cl->buf->last_in_chain = 1;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = length;
+
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, out);
+}
+
+
+ngx_int_t
+ngx_http_im_response_header(ngx_http_request_t *r, const char *key,
+    size_t len, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key.data = (u_char *) key;
+    h->key.len = len;
+    h->value.len = value->len;
+    h->value.data = ngx_pstrdup(r->pool, value);
+
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

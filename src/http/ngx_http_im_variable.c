@@ -1,0 +1,235 @@
+
+#include "ngx_http_im_variable.h"
+#include "ngx_http_im_handler.h"
+
+
+static ngx_int_t ngx_http_im_variable_call(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_im_variable_code(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_im_variable_from_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_im_variable_conv_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_im_variable_store_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_im_variable_store_commands(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static const ngx_http_im_op_t *ngx_http_im_variable_route(
+    ngx_http_request_t *r, ngx_str_t *conv_id);
+static ngx_int_t ngx_http_im_variable_set(ngx_http_variable_value_t *v,
+    const ngx_str_t *value);
+
+
+static ngx_http_variable_t  ngx_http_im_vars[] = {
+
+    { ngx_string("im_call"), NULL, ngx_http_im_variable_call, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("im_code"), NULL, ngx_http_im_variable_code, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("im_from_id"), NULL, ngx_http_im_variable_from_id, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("im_conv_id"), NULL, ngx_http_im_variable_conv_id, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("im_store_time"), NULL, ngx_http_im_variable_store_time, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("im_store_commands"), NULL,
+      ngx_http_im_variable_store_commands, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_im_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_im_vars; v->name.len; v++) {
+
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_variable_set(ngx_http_variable_value_t *v, const ngx_str_t *value)
+{
+    if (value->len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = value->data;
+    v->len = value->len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/*
+ * What the URI tells is known before the content phase, so that limits can
+ * be keyed by it.
+ */
+
+static const ngx_http_im_op_t *
+ngx_http_im_variable_route(ngx_http_request_t *r, ngx_str_t *conv_id)
+{
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    ngx_str_null(conv_id);
+
+    return lcf->pass ? ngx_http_im_request_route(r, lcf, conv_id) : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_im_variable_call(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                conv_id;
+    ngx_http_im_ctx_t       *ctx;
+    const ngx_http_im_op_t  *op;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    op = ctx ? ctx->op : ngx_http_im_variable_route(r, &conv_id);
+
+    if (op == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_im_variable_set(v, &op->name);
+}
+
+
+static ngx_int_t
+ngx_http_im_variable_code(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_im_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx == NULL || ctx->code == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_im_variable_set(v, &ctx->code->code);
+}
+
+
+static ngx_int_t
+ngx_http_im_variable_from_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_im_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_im_variable_set(v, &ctx->from_id);
+}
+
+
+static ngx_int_t
+ngx_http_im_variable_conv_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t           conv_id;
+    ngx_http_im_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx) {
+        return ngx_http_im_variable_set(v, &ctx->conv_id);
+    }
+
+    (void) ngx_http_im_variable_route(r, &conv_id);
+
+    return ngx_http_im_variable_set(v, &conv_id);
+}
+
+
+static ngx_int_t
+ngx_http_im_variable_store_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char             *p;
+    ngx_http_im_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx == NULL || ctx->commands == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+    v->len = ngx_sprintf(p, "%T.%03M", (time_t) (ctx->store_time / 1000),
+                         ctx->store_time % 1000)
+             - p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_variable_store_commands(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char             *p;
+    ngx_http_im_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+    v->len = ngx_sprintf(p, "%ui", ctx->commands) - p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
