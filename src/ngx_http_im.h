@@ -20,6 +20,7 @@ typedef struct {
     ngx_array_t                stores;    /* of ngx_http_im_redis_conf_t * */
     ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
     uint64_t                   random;    /* a worker's state */
+    const ngx_http_im_script_t  *scripts;
     ngx_shm_zone_t            *cache;     /* of profiles, NULL: off */
     ngx_shm_zone_t            *counts;    /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t       *count;     /* a worker's, of its calls */

@@ -258,7 +258,8 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     /* a name may be defined further down, an address is judged here */
 
     if (ngx_strlchr(value[1].data, value[1].data + value[1].len, ':')) {
-        pass->store = ngx_http_im_redis_conf_pass(cf, &imcf->stores, &value[1]);
+        pass->store = ngx_http_im_redis_conf_pass(cf, &imcf->stores,
+                                                  &value[1]);
 
         if (pass->store == NULL) {
             return NGX_CONF_ERROR;
@@ -410,6 +411,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     ngx_uint_t                 i;
     ngx_http_im_pass_t       **pass;
     ngx_http_im_main_conf_t   *imcf;
+    ngx_http_im_redis_conf_t **store;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
@@ -440,6 +442,18 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
                           &pass[i]->value);
             return NGX_ERROR;
         }
+    }
+
+    imcf->scripts = ngx_http_im_scripts_create(cf->pool);
+    if (imcf->scripts == NULL) {
+        return NGX_ERROR;
+    }
+
+    store = imcf->stores.elts;
+
+    for (i = 0; i < imcf->stores.nelts; i++) {
+        store[i]->scripts = imcf->scripts;
+        store[i]->nscripts = NGX_HTTP_IM_SCRIPTS;
     }
 
     return ngx_http_im_status_zone(cf, imcf, ngx_http_im_commands);
@@ -613,7 +627,7 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
-        if (ngx_http_im_redis(store[i]) == NULL) {
+        if (ngx_http_im_store_get(store[i]) == NULL) {
             return NGX_ERROR;
         }
     }
@@ -638,7 +652,7 @@ ngx_http_im_exit_process(ngx_cycle_t *cycle)
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
-        ngx_http_im_redis_close(store[i]);
+        ngx_http_im_store_close(store[i]);
     }
 
     ngx_http_im_status_detach(imcf);

@@ -17,7 +17,7 @@ ngx_http_im_call_cmd(ngx_http_im_call_t *call, ngx_uint_t kind,
         return NULL;
     }
 
-    return ngx_http_im_pipeline_add(call->pipeline, kind, 1, argv, argc);
+    return ngx_http_im_cmd_add(call->pipeline, kind, 1, argv, argc);
 }
 
 
@@ -30,7 +30,7 @@ ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_str_t   *all;
     ngx_uint_t   i;
 
-    all = ngx_palloc(call->pool, (3 + nkeys + argc) * sizeof(ngx_str_t));
+    all = ngx_palloc(call->pool, (1 + nkeys + argc) * sizeof(ngx_str_t));
     if (all == NULL) {
         call->pipeline->failed = 1;
         return NULL;
@@ -38,13 +38,11 @@ ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
 
     count = (u_char) ('0' + nkeys);
 
-    ngx_str_set(&all[0], "EVALSHA");
-    all[1] = call->scripts[script];
-    all[2].data = &count;
-    all[2].len = 1;
+    all[0].data = &count;
+    all[0].len = 1;
 
     for (i = 0; i < nkeys; i++) {
-        if (ngx_http_im_key(call->pool, &all[3 + i],
+        if (ngx_http_im_key(call->pool, &all[1 + i],
                             &call->options->key_prefix, keys[i], id)
             != NGX_OK)
         {
@@ -53,10 +51,11 @@ ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
         }
     }
 
-    ngx_memcpy(&all[3 + nkeys], argv, argc * sizeof(ngx_str_t));
+    ngx_memcpy(&all[1 + nkeys], argv, argc * sizeof(ngx_str_t));
 
-    return ngx_http_im_pipeline_add(call->pipeline, kind, 3, all,
-                                    3 + nkeys + argc);
+    return ngx_http_im_cmd_add_script(call->pipeline, kind,
+                                      &call->scripts[script], all,
+                                      1 + nkeys + argc);
 }
 
 

@@ -66,13 +66,13 @@ typedef struct {
 struct ngx_http_im_call_s {
     const ngx_http_im_op_t        *op;
     const ngx_http_im_options_t   *options;
-    const ngx_str_t               *scripts;   /* SHA1 of each */
+    const ngx_http_im_script_t    *scripts;
     ngx_pool_t                    *pool;
     ngx_http_im_pipeline_t        *pipeline;
     uint64_t                      *random;    /* the worker's */
     ngx_http_im_cache_t           *cache;     /* or NULL */
     uint32_t                       scope;     /* of what is in the cache */
-    const ngx_msec_t              *reconnected;  /* the worker to the store */
+    ngx_msec_t                     generation;
 
     ngx_str_t                      conv_id;   /* of path or body */
     ngx_str_t                      from_id;   /* who acts, for logs */

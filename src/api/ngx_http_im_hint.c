@@ -119,7 +119,7 @@ ngx_http_im_inbox_is_current(ngx_http_im_call_t *call, ngx_str_t *conv_id,
     ngx_str_t  noted;
 
     if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_INBOX, conv_id,
-                             *call->reconnected + NGX_HTTP_IM_INBOX_MARGIN,
+                             call->generation + NGX_HTTP_IM_INBOX_MARGIN,
                              &noted)
         != NGX_OK)
     {

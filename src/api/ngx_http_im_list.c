@@ -283,7 +283,7 @@ ngx_http_im_list_pairs(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
             }
         }
 
-        cmd = ngx_http_im_pipeline_add(call->pipeline, NGX_HTTP_IM_READ, 1,
+        cmd = ngx_http_im_cmd_add(call->pipeline, NGX_HTTP_IM_READ, 1,
                                        argv, 1 + n);
 
         for (k = 0; k < n; k++) {

@@ -285,6 +285,8 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
 
     /* a conversation that begins anew is in no inbox, whatever was noted */
 
+    call->generation = send->script->generation;
+
     if (seq > 1
         && ngx_http_im_inbox_is_current(call, &call->conv_id, &call->made_time))
     {

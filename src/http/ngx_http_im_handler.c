@@ -359,8 +359,7 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
         r->read_event_handler = ngx_http_test_reading;
     }
 
-    ngx_http_im_redis_caller(ctx->job, ngx_http_im_caller(r, ctx->call));
-    ngx_http_im_redis_submit(ctx->job);
+    ngx_http_im_store_submit(ctx->job, ngx_http_im_caller(r, ctx->call));
 }
 
 
@@ -385,15 +384,15 @@ ngx_http_im_prepare(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     ngx_http_im_job_t        *job;
     ngx_http_im_call_t       *call;
     ngx_http_im_task_t       *task;
-    ngx_http_im_redis_t      *redis;
+    ngx_http_im_store_t      *store;
     ngx_http_im_loc_conf_t   *lcf;
     ngx_http_im_main_conf_t  *imcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
     imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
 
-    redis = ngx_http_im_redis(lcf->pass->store);
-    if (redis == NULL) {
+    store = ngx_http_im_store_get(lcf->pass->store);
+    if (store == NULL) {
         return NGX_ERROR;
     }
 
@@ -402,7 +401,7 @@ ngx_http_im_prepare(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    job = ngx_http_im_redis_job(redis);
+    job = ngx_http_im_store_job(store);
     if (job == NULL) {
         return NGX_ERROR;
     }
@@ -430,7 +429,6 @@ ngx_http_im_prepare(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     call->random = &imcf->random;
     call->cache = imcf->cache ? imcf->cache->data : NULL;
     call->scope = lcf->scope + lcf->pass->store->scope;
-    call->reconnected = ngx_http_im_redis_changed(redis);
 
     ngx_http_im_writer_init(&call->writer, r->pool, 0);
 
@@ -540,14 +538,14 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
         ngx_http_set_log_request(c->log, ctx->request);
     }
 
-    error = ngx_http_im_redis_error(job);
+    error = ngx_http_im_store_error(job);
 
     rc = (job->outcome == NGX_HTTP_IM_JOB_OK)
          ? ngx_http_im_run(job, call, call->next)
          : ngx_http_im_outcome(job, call);
 
     if (rc == NGX_AGAIN) {
-        ngx_http_im_redis_submit(job);
+        ngx_http_im_store_submit(job, NULL);
         return;
     }
 
@@ -557,7 +555,7 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
         ngx_http_im_stat_code(task->count, call->op,
                               ngx_http_im_verdict(job, call, rc));
         ngx_http_im_stat_add(task->count, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
-        ngx_http_im_redis_release(job);
+        ngx_http_im_store_release(job);
         return;
     }
 
@@ -678,7 +676,7 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_im_stat_add(ngx_http_im_stat_of(r),
                          NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
-    ngx_http_im_redis_release(ctx->job);
+    ngx_http_im_store_release(ctx->job);
     ctx->job = NULL;
 
     ngx_http_finalize_request(r, rc);
@@ -773,7 +771,7 @@ ngx_http_im_cleanup(void *data)
         }
 
         ngx_http_im_stat_add(count, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
-        ngx_http_im_redis_release(job);
+        ngx_http_im_store_release(job);
         return;
     }
 

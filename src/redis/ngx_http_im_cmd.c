@@ -2,9 +2,27 @@
 #include "ngx_http_im_cmd.h"
 
 
-static ngx_inline u_char *ngx_http_im_pipeline_length(u_char *p, u_char type,
+#define NGX_HTTP_IM_SLOTS   16384
+
+
+static u_char *ngx_http_im_cmd_alloc(ngx_http_im_pipeline_t *p,
+    ngx_http_im_kind_e kind, size_t size, ngx_http_im_cmd_t **cmd);
+static size_t ngx_http_im_cmd_args_len(const ngx_str_t *argv,
+    ngx_uint_t argc);
+static u_char *ngx_http_im_cmd_args_copy(u_char *b, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t key, const ngx_str_t *argv, ngx_uint_t argc);
+static ngx_inline u_char *ngx_http_im_cmd_len_copy(u_char *p, u_char type,
     size_t n);
-static ngx_inline size_t ngx_http_im_pipeline_digits(size_t n);
+static ngx_inline size_t ngx_http_im_cmd_digits(size_t n);
+
+
+/* what an EVALSHA has between the number of its arguments and the SHA1 */
+
+static const u_char  ngx_http_im_cmd_evalsha[] =
+    "$7" CRLF "EVALSHA" CRLF "$40" CRLF;
+
+#define NGX_HTTP_IM_EVALSHA_LEN                                              \
+    (sizeof(ngx_http_im_cmd_evalsha) - 1 + 40 + sizeof(CRLF) - 1)
 
 
 void
@@ -19,36 +37,158 @@ ngx_http_im_pipeline_init(ngx_http_im_pipeline_t *p, ngx_pool_t *pool)
 
 
 ngx_http_im_cmd_t *
-ngx_http_im_pipeline_add(ngx_http_im_pipeline_t *p, ngx_uint_t kind,
+ngx_http_im_cmd_add(ngx_http_im_pipeline_t *p, ngx_http_im_kind_e kind,
     ngx_uint_t key, const ngx_str_t *argv, ngx_uint_t argc)
 {
     size_t              size;
     u_char             *b;
-    ngx_uint_t          i;
     ngx_http_im_cmd_t  *cmd;
 
-    size = ngx_http_im_pipeline_digits(argc) + sizeof("*\r\n") - 1;
+    size = ngx_http_im_cmd_digits(argc) + sizeof("*\r\n") - 1
+           + ngx_http_im_cmd_args_len(argv, argc);
 
-    for (i = 0; i < argc; i++) {
-        size += ngx_http_im_pipeline_digits(argv[i].len)
-                + sizeof("$\r\n\r\n") - 1 + argv[i].len;
+    b = ngx_http_im_cmd_alloc(p, kind, size, &cmd);
+    if (b == NULL) {
+        return NULL;
     }
 
-    cmd = ngx_pcalloc(p->pool, sizeof(ngx_http_im_cmd_t));
+    cmd->argc = argc;
+
+    b = ngx_http_im_cmd_len_copy(b, '*', argc);
+
+    (void) ngx_http_im_cmd_args_copy(b, cmd, key, argv, argc);
+
+    return cmd;
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_cmd_add_script(ngx_http_im_pipeline_t *p, ngx_http_im_kind_e kind,
+    const ngx_http_im_script_t *script, const ngx_str_t *argv,
+    ngx_uint_t argc)
+{
+    size_t              size;
+    u_char             *b;
+    ngx_http_im_cmd_t  *cmd;
+
+    size = ngx_http_im_cmd_digits(2 + argc) + sizeof("*\r\n") - 1
+           + NGX_HTTP_IM_EVALSHA_LEN + ngx_http_im_cmd_args_len(argv, argc);
+
+    b = ngx_http_im_cmd_alloc(p, kind, size, &cmd);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    cmd->argc = 2 + argc;
+    cmd->script = script;
+
+    b = ngx_http_im_cmd_len_copy(b, '*', 2 + argc);
+    b = ngx_cpymem(b, ngx_http_im_cmd_evalsha,
+                   sizeof(ngx_http_im_cmd_evalsha) - 1);
+    b = ngx_cpymem(b, script->sha1.data, 40);
+
+    *b++ = CR;
+    *b++ = LF;
+
+    (void) ngx_http_im_cmd_args_copy(b, cmd, 1, argv, argc);
+
+    return cmd;
+}
+
+
+ngx_int_t
+ngx_http_im_cmd_eval(ngx_http_im_cmd_t *cmd, ngx_pool_t *pool)
+{
+    u_char     *p, *rest;
+    size_t      len;
+    ngx_str_t   resp;
+
+    if (cmd->script == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rest = cmd->resp.data + ngx_http_im_cmd_digits(cmd->argc)
+           + sizeof("*\r\n") - 1 + NGX_HTTP_IM_EVALSHA_LEN;
+    len = cmd->resp.data + cmd->resp.len - rest;
+
+    resp.data = ngx_pnalloc(pool, sizeof("*\r\n$4\r\nEVAL\r\n$\r\n\r\n")
+                                  + 2 * NGX_SIZE_T_LEN
+                                  + cmd->script->text.len + len);
+    if (resp.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(resp.data, "*%ui" CRLF "$4" CRLF "EVAL" CRLF "$%uz" CRLF
+                    "%V" CRLF, cmd->argc, cmd->script->text.len,
+                    &cmd->script->text);
+
+    if (cmd->key.len) {
+        cmd->key.data = p + (cmd->key.data - rest);
+    }
+
+    p = ngx_cpymem(p, rest, len);
+
+    resp.len = p - resp.data;
+
+    cmd->resp = resp;
+    cmd->script = NULL;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_im_cmd_alloc(ngx_http_im_pipeline_t *p, ngx_http_im_kind_e kind,
+    size_t size, ngx_http_im_cmd_t **cmd)
+{
+    u_char             *b;
+    ngx_http_im_cmd_t  *c;
+
+    c = ngx_pcalloc(p->pool, sizeof(ngx_http_im_cmd_t));
     b = ngx_pnalloc(p->pool, size);
 
-    if (cmd == NULL || b == NULL) {
+    if (c == NULL || b == NULL) {
         p->failed = 1;
         return NULL;
     }
 
-    cmd->resp.data = b;
-    cmd->resp.len = size;
+    c->resp.data = b;
+    c->resp.len = size;
+    c->kind = kind;
 
-    b = ngx_http_im_pipeline_length(b, '*', argc);
+    *p->last = c;
+    p->last = &c->next;
+    p->n++;
+
+    *cmd = c;
+
+    return b;
+}
+
+
+static size_t
+ngx_http_im_cmd_args_len(const ngx_str_t *argv, ngx_uint_t argc)
+{
+    size_t      len;
+    ngx_uint_t  i;
+
+    for (len = 0, i = 0; i < argc; i++) {
+        len += ngx_http_im_cmd_digits(argv[i].len)
+               + sizeof("$\r\n\r\n") - 1 + argv[i].len;
+    }
+
+    return len;
+}
+
+
+static u_char *
+ngx_http_im_cmd_args_copy(u_char *b, ngx_http_im_cmd_t *cmd, ngx_uint_t key,
+    const ngx_str_t *argv, ngx_uint_t argc)
+{
+    ngx_uint_t  i;
 
     for (i = 0; i < argc; i++) {
-        b = ngx_http_im_pipeline_length(b, '$', argv[i].len);
+        b = ngx_http_im_cmd_len_copy(b, '$', argv[i].len);
 
         if (i == key) {
             cmd->key.data = b;
@@ -63,25 +203,18 @@ ngx_http_im_pipeline_add(ngx_http_im_pipeline_t *p, ngx_uint_t kind,
         *b++ = LF;
     }
 
-    cmd->write = (kind != NGX_HTTP_IM_READ);
-    cmd->again = (kind != NGX_HTTP_IM_WRITE);
-
-    *p->last = cmd;
-    p->last = &cmd->next;
-    p->n++;
-
-    return cmd;
+    return b;
 }
 
 
 static ngx_inline u_char *
-ngx_http_im_pipeline_length(u_char *p, u_char type, size_t n)
+ngx_http_im_cmd_len_copy(u_char *p, u_char type, size_t n)
 {
     u_char  *q;
 
     *p++ = type;
 
-    p += ngx_http_im_pipeline_digits(n);
+    p += ngx_http_im_cmd_digits(n);
     q = p;
 
     do {
@@ -97,7 +230,7 @@ ngx_http_im_pipeline_length(u_char *p, u_char type, size_t n)
 
 
 static ngx_inline size_t
-ngx_http_im_pipeline_digits(size_t n)
+ngx_http_im_cmd_digits(size_t n)
 {
     size_t  digits;
 
@@ -106,4 +239,36 @@ ngx_http_im_pipeline_digits(size_t n)
     }
 
     return digits;
+}
+
+
+/* CRC-16/XMODEM of the first non-empty {...}, else of the whole key */
+
+ngx_uint_t
+ngx_http_im_key_slot(const ngx_str_t *key)
+{
+    u_char      *p, *last, *open, *close;
+    uint16_t     crc;
+    ngx_uint_t   i;
+
+    p = key->data;
+    last = p + key->len;
+
+    open = ngx_strlchr(p, last, '{');
+    close = open ? ngx_strlchr(open, last, '}') : NULL;
+
+    if (close && close > open + 1) {
+        p = open + 1;
+        last = close;
+    }
+
+    for (crc = 0; p < last; p++) {
+        crc ^= (uint16_t) (*p << 8);
+
+        for (i = 0; i < 8; i++) {
+            crc = (uint16_t) ((crc << 1) ^ ((crc & 0x8000) ? 0x1021 : 0));
+        }
+    }
+
+    return crc % NGX_HTTP_IM_SLOTS;
 }

@@ -7,11 +7,27 @@
 #include <ngx_core.h>
 
 #include "ngx_http_im_reply.h"
+#include "ngx_http_im_script.h"
+
+
+typedef struct ngx_http_im_cmd_s   ngx_http_im_cmd_t;
+typedef struct ngx_http_im_flow_s  ngx_http_im_flow_t;
+typedef struct ngx_http_im_job_s   ngx_http_im_job_t;
+typedef struct ngx_http_im_node_s  ngx_http_im_node_t;
+
+
+typedef enum {
+    NGX_HTTP_IM_READ = 0,         /* may be executed twice */
+    NGX_HTTP_IM_WRITE,            /* must not be executed twice */
+    NGX_HTTP_IM_UPSERT,           /* a write that may be executed twice */
+    NGX_HTTP_IM_SETUP,            /* of a connection; in no flow */
+    NGX_HTTP_IM_FENCE             /* see ngx_http_im_fence.h; has no job */
+} ngx_http_im_kind_e;
 
 
 typedef enum {
     NGX_HTTP_IM_CMD_NEW = 0,
-    NGX_HTTP_IM_CMD_WAITING,      /* in its lane */
+    NGX_HTTP_IM_CMD_WAITING,      /* in its flow, nothing of it is written */
     NGX_HTTP_IM_CMD_SENT,         /* at least partly handed to the kernel */
     NGX_HTTP_IM_CMD_DONE,         /* has a reply */
     NGX_HTTP_IM_CMD_REFUSED,      /* was not executed, for sure */
@@ -19,56 +35,81 @@ typedef enum {
 } ngx_http_im_cmd_e;
 
 
-typedef struct ngx_http_im_cmd_s   ngx_http_im_cmd_t;
-typedef struct ngx_http_im_lane_s  ngx_http_im_lane_t;
-
 /*
- * One command: lives in the pool of the job that asked for it, as do its
- * bytes and its reply.
+ * One command.  It lives in the pool of its job, as do its bytes and its
+ * reply.  The key decides which node executes it.
  */
 
 struct ngx_http_im_cmd_s {
-    ngx_queue_t             queue;     /* of its lane, of its connection */
-    ngx_http_im_cmd_t      *next;      /* in its pipeline */
-    void                   *job;
-    ngx_http_im_lane_t     *lane;      /* of its caller */
-    size_t                  owed;      /* to it by the store, as expected */
-    size_t                  size;      /* of the reply */
-    ngx_str_t               resp;      /* the command as Redis reads it */
-    ngx_str_t               key;       /* decides who is asked: its hash tag */
-    uint64_t                start;     /* offset in the connection's output */
-    ngx_http_im_reply_t     reply;     /* once the state is DONE */
-    ngx_http_im_cmd_e       state;
-    unsigned                write:1;   /* changes the store */
-    unsigned                again:1;   /* may be executed twice */
-    unsigned                retried:1;
+    ngx_queue_t                    queue;      /* of its flow, of its conn */
+    ngx_http_im_cmd_t             *next;       /* in its pipeline */
+    ngx_http_im_job_t             *job;
+    ngx_http_im_node_t            *node;       /* that executes it */
+    ngx_http_im_flow_t            *flow;       /* of its caller, there */
+    const ngx_http_im_script_t    *script;     /* of an EVALSHA, or NULL */
+    ngx_str_t                      resp;       /* as Redis reads it */
+    ngx_str_t                      key;
+    ngx_uint_t                     argc;
+    uint64_t                       start;      /* offset in conn's output */
+    size_t                         charge;     /* expected cost, in flight */
+    size_t                         size;       /* of the reply */
+    ngx_http_im_reply_t            reply;      /* once the state is DONE */
+    ngx_msec_t                     generation; /* of the node, at the reply */
+    ngx_http_im_kind_e             kind;
+    ngx_http_im_cmd_e              state;
+    unsigned                       retried:1;
 };
-
-
-#define NGX_HTTP_IM_READ    0          /* may be repeated */
-#define NGX_HTTP_IM_WRITE   1          /* must not be executed twice */
-#define NGX_HTTP_IM_UPSERT  2          /* a write that may be repeated */
 
 
 /*
  * Commands of one round.  Adding never fails by itself: the first failure
- * sticks and the caller asks once, before submitting.
+ * sticks and the caller checks it once, before submitting.
  */
 
 typedef struct {
-    ngx_pool_t             *pool;
-    ngx_http_im_cmd_t      *first;
-    ngx_http_im_cmd_t     **last;
-    ngx_uint_t              n;
-    unsigned                failed:1;
+    ngx_pool_t                    *pool;
+    ngx_http_im_cmd_t             *first;
+    ngx_http_im_cmd_t            **last;
+    ngx_uint_t                     n;
+    unsigned                       failed:1;
 } ngx_http_im_pipeline_t;
 
 
 void ngx_http_im_pipeline_init(ngx_http_im_pipeline_t *p, ngx_pool_t *pool);
 
 /* argv[key] is the key that addresses the command; NULL when out of memory */
-ngx_http_im_cmd_t *ngx_http_im_pipeline_add(ngx_http_im_pipeline_t *p,
-    ngx_uint_t kind, ngx_uint_t key, const ngx_str_t *argv, ngx_uint_t argc);
+ngx_http_im_cmd_t *ngx_http_im_cmd_add(ngx_http_im_pipeline_t *p,
+    ngx_http_im_kind_e kind, ngx_uint_t key, const ngx_str_t *argv,
+    ngx_uint_t argc);
+
+/* EVALSHA: argv has the number of keys, the keys, and the arguments */
+ngx_http_im_cmd_t *ngx_http_im_cmd_add_script(ngx_http_im_pipeline_t *p,
+    ngx_http_im_kind_e kind, const ngx_http_im_script_t *script,
+    const ngx_str_t *argv, ngx_uint_t argc);
+
+/*
+ * Makes an EVAL with the script's text of an EVALSHA, for a server that has
+ * lost its scripts (SCRIPT FLUSH).  NGX_OK; NGX_DECLINED: the command is no
+ * EVALSHA; NGX_ERROR: out of memory.
+ */
+ngx_int_t ngx_http_im_cmd_eval(ngx_http_im_cmd_t *cmd, ngx_pool_t *pool);
+
+/* the slot of a Redis Cluster that a key belongs to, 0 to 16383 */
+ngx_uint_t ngx_http_im_key_slot(const ngx_str_t *key);
+
+
+static ngx_inline ngx_uint_t
+ngx_http_im_cmd_is_write(ngx_http_im_cmd_t *cmd)
+{
+    return cmd->kind == NGX_HTTP_IM_WRITE || cmd->kind == NGX_HTTP_IM_UPSERT;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_im_cmd_is_idempotent(ngx_http_im_cmd_t *cmd)
+{
+    return cmd->kind == NGX_HTTP_IM_READ || cmd->kind == NGX_HTTP_IM_UPSERT;
+}
 
 
 #endif /* _NGX_HTTP_IM_CMD_H_INCLUDED_ */

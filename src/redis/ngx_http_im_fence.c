@@ -1,108 +1,132 @@
 
-#include "ngx_http_im_conn.h"
+#include "ngx_http_im_fence.h"
 #include "ngx_http_im_id.h"
+#include "ngx_http_im_job.h"
 
 
-#define NGX_HTTP_IM_MARK_NAME  "'echo'"
+#define NGX_HTTP_IM_FENCE_HEAD  "*2" CRLF "$4" CRLF "ECHO" CRLF "$16" CRLF
+#define NGX_HTTP_IM_FENCE_WORD  16
+#define NGX_HTTP_IM_FENCE_LEN   (sizeof(NGX_HTTP_IM_FENCE_HEAD) - 1          \
+                                 + NGX_HTTP_IM_FENCE_WORD + 2)
+
+/* how a refusal by the ACL names the command */
+#define NGX_HTTP_IM_FENCE_NAME  "'echo'"
 
 
-static ngx_uint_t ngx_http_im_mark_refused(ngx_http_im_conn_t *conn,
-    ngx_str_t *error);
+struct ngx_http_im_fence_s {
+    ngx_http_im_cmd_t    cmd;
+    u_char               resp[NGX_HTTP_IM_FENCE_LEN];
+};
 
 
-ngx_http_im_cmd_t *
-ngx_http_im_mark(ngx_http_im_conn_t *conn)
+static ngx_int_t ngx_http_im_fence_check_error(ngx_str_t *error,
+    ngx_queue_t *held);
+
+
+ngx_int_t
+ngx_http_im_fences_init(ngx_http_im_fences_t *fences, ngx_pool_t *pool)
 {
-    u_char              *p;
-    ngx_http_im_mark_t  *mark;
+    fences->ring = ngx_pcalloc(pool, NGX_HTTP_IM_FENCES
+                                     * sizeof(ngx_http_im_fence_t));
+    if (fences->ring == NULL) {
+        return NGX_ERROR;
+    }
 
-    mark = &conn->marks[++conn->mark % NGX_HTTP_IM_MARKS];
+    fences->word = (uint64_t) ngx_random() << 32;
 
-    p = ngx_cpymem(mark->resp, NGX_HTTP_IM_MARK_HEAD,
-                   sizeof(NGX_HTTP_IM_MARK_HEAD) - 1);
-    p = ngx_sprintf(p, "%016xL" CRLF, conn->mark);
+    ngx_http_im_fences_reset(fences);
 
-    mark->cmd.resp.data = mark->resp;
-    mark->cmd.resp.len = p - mark->resp;
-
-    conn->nmarks++;
-    conn->unmarked = 0;
-
-    return &mark->cmd;
+    return NGX_OK;
 }
 
 
-ngx_uint_t
-ngx_http_im_mark_proves(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *mark,
-    ngx_http_im_reply_t *reply)
+void
+ngx_http_im_fences_reset(ngx_http_im_fences_t *fences)
+{
+    fences->n = 0;
+    fences->unfenced = 0;
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_fence_create(ngx_http_im_fences_t *fences)
+{
+    u_char               *p;
+    ngx_http_im_fence_t  *fence;
+
+    fence = &fences->ring[++fences->word % NGX_HTTP_IM_FENCES];
+
+    p = ngx_cpymem(fence->resp, NGX_HTTP_IM_FENCE_HEAD,
+                   sizeof(NGX_HTTP_IM_FENCE_HEAD) - 1);
+    p = ngx_sprintf(p, "%016xL" CRLF, fences->word);
+
+    fence->cmd.kind = NGX_HTTP_IM_FENCE;
+    fence->cmd.resp.data = fence->resp;
+    fence->cmd.resp.len = p - fence->resp;
+
+    fences->n++;
+    fences->unfenced = 0;
+
+    return &fence->cmd;
+}
+
+
+ngx_int_t
+ngx_http_im_fence_check(ngx_http_im_fences_t *fences, ngx_http_im_cmd_t *cmd,
+    ngx_http_im_reply_t *reply, ngx_queue_t *held)
 {
     ngx_str_t  word;
 
-    word.data = mark->resp.data + sizeof(NGX_HTTP_IM_MARK_HEAD) - 1;
-    word.len = NGX_HTTP_IM_MARK_WORD;
+    word.data = cmd->resp.data + sizeof(NGX_HTTP_IM_FENCE_HEAD) - 1;
+    word.len = NGX_HTTP_IM_FENCE_WORD;
+
+    fences->n--;
 
     if (reply->type == NGX_HTTP_IM_REPLY_STRING
         && ngx_http_im_str_eq(&reply->str, &word))
     {
-        return 1;
+        return NGX_OK;
     }
 
-    if (reply->type == NGX_HTTP_IM_REPLY_ERROR
-        && ngx_http_im_mark_refused(conn, &reply->str))
-    {
-        return 1;
+    if (reply->type == NGX_HTTP_IM_REPLY_ERROR) {
+        return ngx_http_im_fence_check_error(&reply->str, held);
     }
 
-    conn->decoder.error = "a reply too many or too few";
-
-    return 0;
+    return NGX_ERROR;
 }
 
 
 /*
- * A server that is loading or busy refuses the mark as it refuses all that is
- * before it; if any of that got an answer, the error may be another's.
+ * A server that is loading or busy refuses the fence as it refuses all that
+ * is before it; if anything of that got an answer, the error may be that of
+ * another command.
  */
 
-static ngx_uint_t
-ngx_http_im_mark_refused(ngx_http_im_conn_t *conn, ngx_str_t *error)
+static ngx_int_t
+ngx_http_im_fence_check_error(ngx_str_t *error, ngx_queue_t *held)
 {
-    ngx_queue_t          *q;
-    ngx_http_im_cmd_t    *cmd;
-    ngx_http_im_job_t    *job;
-    ngx_http_im_redis_t  *redis;
-
-    redis = conn->redis;
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
 
     if (ngx_strlcasestrn(error->data, error->data + error->len,
-                         (u_char *) NGX_HTTP_IM_MARK_NAME,
-                         sizeof(NGX_HTTP_IM_MARK_NAME) - 2))
+                         (u_char *) NGX_HTTP_IM_FENCE_NAME,
+                         sizeof(NGX_HTTP_IM_FENCE_NAME) - 2))
     {
-        if (!redis->unproved) {
-            redis->unproved = 1;
-
-            ngx_log_error(NGX_LOG_WARN, redis->log, 0,
-                          "im store \"%V\": %V does not permit ECHO: a reply "
-                          "too many or too few would not be noticed: \"%V\"",
-                          &redis->store->name, conn->peer.name, error);
-        }
-
-        return 1;
+        return NGX_DECLINED;
     }
 
-    for (q = ngx_queue_head(&conn->held);
-         q != ngx_queue_sentinel(&conn->held);
+    for (q = ngx_queue_head(held);
+         q != ngx_queue_sentinel(held);
          q = ngx_queue_next(q))
     {
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
-        job = cmd->job;
 
-        if (!job->released && !job->expired
+        if (ngx_http_im_cmd_pool(cmd)
             && cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR)
         {
-            return 0;
+            return NGX_ERROR;
         }
     }
 
-    return 1;
+    return NGX_OK;
 }

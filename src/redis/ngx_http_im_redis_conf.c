@@ -169,7 +169,8 @@ ngx_http_im_redis_conf_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_im_redis_conf_directive(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
+ngx_http_im_redis_conf_directive(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf)
 {
     char           *rv;
     ngx_str_t      *value;
@@ -249,7 +250,7 @@ ngx_http_im_redis_conf_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        rv = ngx_http_im_settings_require(&store->require, &value[i]);
+        rv = ngx_http_im_settings_require(&store->settings, &value[i]);
 
         if (rv != NGX_CONF_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"require %V\" %s",
@@ -320,8 +321,6 @@ static ngx_http_im_redis_conf_t *
 ngx_http_im_redis_conf_create(ngx_conf_t *cf, ngx_array_t *stores,
     ngx_str_t *name)
 {
-    u_char                    *p;
-    ngx_uint_t                 i;
     ngx_http_im_redis_conf_t  *store, **new;
 
     store = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_redis_conf_t));
@@ -343,24 +342,13 @@ ngx_http_im_redis_conf_create(ngx_conf_t *cf, ngx_array_t *stores,
     store->connect_timeout = NGX_CONF_UNSET_MSEC;
     store->timeout = NGX_CONF_UNSET_MSEC;
 
-    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
-        p = ngx_pnalloc(cf->pool, 40);
-        if (p == NULL) {
-            return NULL;
-        }
-
-        ngx_http_im_script_sha1(i, p);
-
-        store->scripts[i].data = p;
-        store->scripts[i].len = 40;
-    }
-
     return store;
 }
 
 
 static char *
-ngx_http_im_redis_conf_complete(ngx_conf_t *cf, ngx_http_im_redis_conf_t *store)
+ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
+    ngx_http_im_redis_conf_t *store)
 {
     ngx_uint_t   i;
     ngx_addr_t  *server;
@@ -417,7 +405,8 @@ ngx_http_im_redis_conf_complete(ngx_conf_t *cf, ngx_http_im_redis_conf_t *store)
 /* the first line of the file */
 
 static char *
-ngx_http_im_redis_conf_password(ngx_conf_t *cf, ngx_http_im_redis_conf_t *store)
+ngx_http_im_redis_conf_password(ngx_conf_t *cf,
+    ngx_http_im_redis_conf_t *store)
 {
     u_char    *buf, *p;
     ssize_t    n;
@@ -474,7 +463,8 @@ ngx_http_im_redis_conf_password(ngx_conf_t *cf, ngx_http_im_redis_conf_t *store)
 
 
 ngx_http_im_redis_conf_t *
-ngx_http_im_redis_conf_pass(ngx_conf_t *cf, ngx_array_t *stores, ngx_str_t *value)
+ngx_http_im_redis_conf_pass(ngx_conf_t *cf, ngx_array_t *stores,
+    ngx_str_t *value)
 {
     ngx_http_im_redis_conf_t  *store;
 

@@ -6,27 +6,18 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_im_cmd.h"
-#include "ngx_http_im_script.h"
 
-
-/* what an error reply tells of the command */
+/* what an error reply means for its command and for the connection */
 
 typedef enum {
-    NGX_HTTP_IM_REDIS_ERROR_NONE = 0,    /* nothing: it may have been executed */
-    NGX_HTTP_IM_REDIS_ERROR_NOW,         /* it was not executed */
-    NGX_HTTP_IM_REDIS_ERROR_FOR_GOOD     /* nor will another on this connection */
+    NGX_HTTP_IM_REDIS_ERROR_NONE = 0,   /* it may have been executed */
+    NGX_HTTP_IM_REDIS_ERROR_CMD,        /* it was not executed */
+    NGX_HTTP_IM_REDIS_ERROR_CONN,       /* nor will others on this conn */
+    NGX_HTTP_IM_REDIS_ERROR_NOSCRIPT    /* not executed: send the script */
 } ngx_http_im_redis_error_e;
 
 
 ngx_http_im_redis_error_e ngx_http_im_redis_error_class(ngx_str_t *error);
-
-/*
- * The server has lost its scripts (SCRIPT FLUSH): makes of the command the
- * same with the text in place of its SHA1.  0: it is another error.
- */
-ngx_uint_t ngx_http_im_redis_error_eval(ngx_http_im_cmd_t *cmd,
-    const ngx_str_t *scripts, ngx_pool_t *pool);
 
 
 #endif /* _NGX_HTTP_IM_REDIS_ERROR_H_INCLUDED_ */

@@ -2,86 +2,259 @@
 #include "ngx_http_im_sched.h"
 
 
-/* bytes of replies that a store may owe */
-#define NGX_HTTP_IM_LANES_WINDOW   (512 * 1024)
+/* bytes of replies that may be in flight */
+#define NGX_HTTP_IM_SCHED_WINDOW   (512 * 1024)
 
-/* what a command costs, in bytes, however small it and its reply are */
-#define NGX_HTTP_IM_LANE_COMMAND   1024
+/* what a command is charged, in bytes, however small it and its reply are */
+#define NGX_HTTP_IM_SCHED_COMMAND  1024
 
 /* a reply is a quarter of the mean */
-#define NGX_HTTP_IM_LANE_WEIGHT    4
+#define NGX_HTTP_IM_SCHED_WEIGHT   4
+
+/* callers that are kept without a job */
+#define NGX_HTTP_IM_CALLERS_IDLE   1024
 
 
-static void ngx_http_im_lane_insert(ngx_http_im_lanes_t *lanes,
-    ngx_http_im_lane_t *lane);
+static ngx_http_im_caller_t *ngx_http_im_caller_find(
+    ngx_http_im_callers_t *callers, ngx_rbtree_key_t key);
+static void ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
+    ngx_http_im_caller_t *caller);
+static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
+    ngx_http_im_flow_t *flow);
+static void ngx_http_im_flow_count(ngx_http_im_sched_t *sched,
+    ngx_http_im_flow_t *flow, ngx_http_im_cmd_t *cmd, ngx_int_t sign);
+
+
+ngx_int_t
+ngx_http_im_callers_init(ngx_http_im_callers_t *callers, ngx_log_t *log)
+{
+    ngx_rbtree_init(&callers->callers, &callers->sentinel,
+                    ngx_rbtree_insert_value);
+    ngx_queue_init(&callers->idle);
+
+    callers->nidle = 0;
+    callers->log = log;
+
+    return ngx_http_im_siphash_key_init(&callers->key, log);
+}
 
 
 void
-ngx_http_im_lanes_init(ngx_http_im_lanes_t *lanes)
+ngx_http_im_callers_free(ngx_http_im_callers_t *callers)
 {
-    ngx_uint_t  i;
+    ngx_queue_t           *q;
+    ngx_http_im_caller_t  *caller;
 
-    ngx_memzero(lanes, sizeof(ngx_http_im_lanes_t));
+    while (!ngx_queue_empty(&callers->idle)) {
+        q = ngx_queue_head(&callers->idle);
+        caller = ngx_queue_data(q, ngx_http_im_caller_t, idle);
 
-    /* keys are compared as times are: they may run over */
-
-    ngx_rbtree_init(&lanes->starts, &lanes->sentinel,
-                    ngx_rbtree_insert_timer_value);
-
-    for (i = 0; i < NGX_HTTP_IM_LANES; i++) {
-        ngx_queue_init(&lanes->lane[i].waiting);
+        ngx_http_im_caller_free(callers, caller);
     }
 }
 
 
-ngx_http_im_lane_t *
-ngx_http_im_lanes_find(ngx_http_im_lanes_t *lanes, ngx_str_t *caller)
+ngx_http_im_caller_t *
+ngx_http_im_caller_get(ngx_http_im_callers_t *callers, ngx_str_t *id)
 {
-    return &lanes->lane[ngx_murmur_hash2(caller->data, caller->len)
-                        % NGX_HTTP_IM_LANES];
+    ngx_rbtree_key_t       key;
+    ngx_http_im_caller_t  *caller;
+
+    key = (ngx_rbtree_key_t) ngx_http_im_siphash(&callers->key, id->data,
+                                                 id->len);
+
+    caller = ngx_http_im_caller_find(callers, key);
+
+    if (caller) {
+
+        if (caller->jobs++ == 0) {
+            ngx_queue_remove(&caller->idle);
+            callers->nidle--;
+        }
+
+        return caller;
+    }
+
+    caller = ngx_alloc(sizeof(ngx_http_im_caller_t), callers->log);
+    if (caller == NULL) {
+        return NULL;
+    }
+
+    caller->node.key = key;
+    caller->jobs = 1;
+    caller->flows = NULL;
+
+    ngx_rbtree_insert(&callers->callers, &caller->node);
+
+    return caller;
+}
+
+
+static ngx_http_im_caller_t *
+ngx_http_im_caller_find(ngx_http_im_callers_t *callers, ngx_rbtree_key_t key)
+{
+    ngx_rbtree_node_t  *node;
+
+    node = callers->callers.root;
+
+    while (node != &callers->sentinel) {
+
+        if (key == node->key) {
+            return (ngx_http_im_caller_t *)
+                       ((u_char *) node - offsetof(ngx_http_im_caller_t,
+                                                   node));
+        }
+
+        node = (key < node->key) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_im_caller_release(ngx_http_im_callers_t *callers,
+    ngx_http_im_caller_t *caller)
+{
+    ngx_queue_t  *q;
+
+    if (--caller->jobs) {
+        return;
+    }
+
+    ngx_queue_insert_head(&callers->idle, &caller->idle);
+
+    if (++callers->nidle <= NGX_HTTP_IM_CALLERS_IDLE) {
+        return;
+    }
+
+    q = ngx_queue_last(&callers->idle);
+
+    ngx_http_im_caller_free(callers,
+                            ngx_queue_data(q, ngx_http_im_caller_t, idle));
+}
+
+
+/* it has no job, so no command is in any of its flows */
+
+static void
+ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
+    ngx_http_im_caller_t *caller)
+{
+    ngx_http_im_flow_t  *flow, *next;
+
+    ngx_queue_remove(&caller->idle);
+    callers->nidle--;
+
+    ngx_rbtree_delete(&callers->callers, &caller->node);
+
+    for (flow = caller->flows; flow; flow = next) {
+        next = flow->next;
+        ngx_free(flow);
+    }
+
+    ngx_free(caller);
+}
+
+
+size_t
+ngx_http_im_caller_size(ngx_http_im_caller_t *caller)
+{
+    size_t               size;
+    ngx_http_im_flow_t  *flow;
+
+    for (size = 0, flow = caller->flows; flow; flow = flow->next) {
+        size += flow->size;
+    }
+
+    return size;
+}
+
+
+void
+ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
+    ngx_http_im_stat_t *stat)
+{
+    ngx_memzero(sched, sizeof(ngx_http_im_sched_t));
+
+    sched->flush = flush;
+    sched->stat = stat;
+
+    /* tags are compared as times are: they may wrap around */
+
+    ngx_rbtree_init(&sched->starts, &sched->sentinel,
+                    ngx_rbtree_insert_timer_value);
+}
+
+
+ngx_http_im_flow_t *
+ngx_http_im_flow_get(ngx_http_im_callers_t *callers,
+    ngx_http_im_caller_t *caller, ngx_http_im_sched_t *sched)
+{
+    ngx_http_im_flow_t  *flow;
+
+    for (flow = caller->flows; flow; flow = flow->next) {
+        if (flow->sched == sched) {
+            return flow;
+        }
+    }
+
+    flow = ngx_calloc(sizeof(ngx_http_im_flow_t), callers->log);
+    if (flow == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&flow->waiting);
+
+    flow->sched = sched;
+    flow->finish = sched->now;
+    flow->next = caller->flows;
+    caller->flows = flow;
+
+    return flow;
 }
 
 
 ngx_uint_t
-ngx_http_im_lanes_ready(ngx_http_im_lanes_t *lanes)
+ngx_http_im_sched_ready(ngx_http_im_sched_t *sched)
 {
-    return lanes->starts.root != &lanes->sentinel
-           && lanes->owed < NGX_HTTP_IM_LANES_WINDOW;
+    return sched->starts.root != &sched->sentinel
+           && sched->in_flight < NGX_HTTP_IM_SCHED_WINDOW;
 }
 
 
 ngx_http_im_cmd_t *
-ngx_http_im_lanes_next(ngx_http_im_lanes_t *lanes)
+ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
 {
     ngx_queue_t         *q;
     ngx_http_im_cmd_t   *cmd;
     ngx_rbtree_node_t   *node;
-    ngx_http_im_lane_t  *lane;
+    ngx_http_im_flow_t  *flow;
 
-    if (!ngx_http_im_lanes_ready(lanes)) {
+    if (!ngx_http_im_sched_ready(sched)) {
         return NULL;
     }
 
-    node = ngx_rbtree_min(lanes->starts.root, &lanes->sentinel);
-    lane = (ngx_http_im_lane_t *)
-               ((u_char *) node - offsetof(ngx_http_im_lane_t, node));
+    node = ngx_rbtree_min(sched->starts.root, &sched->sentinel);
+    flow = (ngx_http_im_flow_t *)
+               ((u_char *) node - offsetof(ngx_http_im_flow_t, node));
 
-    q = ngx_queue_head(&lane->waiting);
+    q = ngx_queue_head(&flow->waiting);
     cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
 
-    cmd->owed = NGX_HTTP_IM_LANE_COMMAND + cmd->resp.len + lane->mean;
-    lanes->owed += cmd->owed;
-    lanes->now = node->key;
+    cmd->charge = NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + flow->mean;
 
-    ngx_rbtree_delete(&lanes->starts, node);
+    sched->in_flight += cmd->charge;
+    sched->now = node->key;
+
+    ngx_rbtree_delete(&sched->starts, node);
     ngx_queue_remove(q);
 
-    lane->end += cmd->owed;
-    lane->size -= cmd->resp.len;
-    lanes->size -= cmd->resp.len;
+    flow->finish += cmd->charge;
+    ngx_http_im_flow_count(sched, flow, cmd, -1);
 
-    if (!ngx_queue_empty(&lane->waiting)) {
-        ngx_http_im_lane_insert(lanes, lane);
+    if (!ngx_queue_empty(&flow->waiting)) {
+        ngx_http_im_flow_insert(sched, flow);
     }
 
     return cmd;
@@ -89,89 +262,96 @@ ngx_http_im_lanes_next(ngx_http_im_lanes_t *lanes)
 
 
 void
-ngx_http_im_lane_settle(ngx_http_im_lanes_t *lanes, ngx_http_im_cmd_t *cmd)
+ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
-    ngx_http_im_lane_t  *lane;
+    ngx_http_im_flow_t  *flow;
 
-    lane = cmd->lane;
+    flow = cmd->flow;
 
     if (cmd->size) {
-        lane->end += NGX_HTTP_IM_LANE_COMMAND + cmd->resp.len + cmd->size
-                     - cmd->owed;
+        flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
+                        - cmd->charge;
 
-        lane->mean -= lane->mean / NGX_HTTP_IM_LANE_WEIGHT;
-        lane->mean += cmd->size / NGX_HTTP_IM_LANE_WEIGHT;
+        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
     }
 
-    lanes->owed -= cmd->owed;
-    cmd->owed = 0;
+    sched->in_flight -= cmd->charge;
+    cmd->charge = 0;
+
+    if (ngx_http_im_sched_ready(sched)) {
+        ngx_post_event(sched->flush, &ngx_posted_events);
+    }
 }
 
 
 void
-ngx_http_im_lane_push(ngx_http_im_lanes_t *lanes, ngx_http_im_cmd_t *cmd)
+ngx_http_im_flow_push(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
-    ngx_http_im_lane_t  *lane;
-
-    lane = cmd->lane;
-
-    if (ngx_queue_empty(&lane->waiting)) {
-        ngx_http_im_lane_insert(lanes, lane);
+    if (ngx_queue_empty(&cmd->flow->waiting)) {
+        ngx_http_im_flow_insert(sched, cmd->flow);
     }
 
-    ngx_queue_insert_tail(&lane->waiting, &cmd->queue);
+    ngx_queue_insert_tail(&cmd->flow->waiting, &cmd->queue);
 
-    lane->size += cmd->resp.len;
-    lanes->size += cmd->resp.len;
+    ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }
 
 
 void
-ngx_http_im_lane_return(ngx_http_im_lanes_t *lanes, ngx_http_im_cmd_t *cmd)
+ngx_http_im_flow_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
-    ngx_http_im_lane_t  *lane;
-
-    lane = cmd->lane;
-
-    if (ngx_queue_empty(&lane->waiting)) {
-        ngx_http_im_lane_insert(lanes, lane);
+    if (ngx_queue_empty(&cmd->flow->waiting)) {
+        ngx_http_im_flow_insert(sched, cmd->flow);
     }
 
-    ngx_queue_insert_head(&lane->waiting, &cmd->queue);
+    ngx_queue_insert_head(&cmd->flow->waiting, &cmd->queue);
 
-    lane->size += cmd->resp.len;
-    lanes->size += cmd->resp.len;
+    ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }
 
 
 void
-ngx_http_im_lane_drop(ngx_http_im_lanes_t *lanes, ngx_http_im_cmd_t *cmd)
+ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
-    ngx_http_im_lane_t  *lane;
-
-    lane = cmd->lane;
-
     ngx_queue_remove(&cmd->queue);
 
-    lane->size -= cmd->resp.len;
-    lanes->size -= cmd->resp.len;
+    ngx_http_im_flow_count(sched, cmd->flow, cmd, -1);
 
-    if (ngx_queue_empty(&lane->waiting)) {
-        ngx_rbtree_delete(&lanes->starts, &lane->node);
+    if (ngx_queue_empty(&cmd->flow->waiting)) {
+        ngx_rbtree_delete(&sched->starts, &cmd->flow->node);
     }
 }
 
 
-/* one that had nothing to ask for a while gains nothing by that */
+/* a flow that was empty for a while has saved up nothing */
 
 static void
-ngx_http_im_lane_insert(ngx_http_im_lanes_t *lanes, ngx_http_im_lane_t *lane)
+ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
 {
-    if ((ngx_int_t) (lane->end - lanes->now) < 0) {
-        lane->end = lanes->now;
+    if ((ngx_int_t) (flow->finish - sched->now) < 0) {
+        flow->finish = sched->now;
     }
 
-    lane->node.key = lane->end;
+    flow->node.key = flow->finish;
 
-    ngx_rbtree_insert(&lanes->starts, &lane->node);
+    ngx_rbtree_insert(&sched->starts, &flow->node);
+}
+
+
+/* a command waits, or waits no more */
+
+static void
+ngx_http_im_flow_count(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow,
+    ngx_http_im_cmd_t *cmd, ngx_int_t sign)
+{
+    ngx_int_t  len;
+
+    len = sign * (ngx_int_t) cmd->resp.len;
+
+    flow->size += len;
+    sched->size += len;
+
+    ngx_http_im_stat_add(sched->stat, NGX_HTTP_IM_STAT_WAITING, sign);
+    ngx_http_im_stat_add(sched->stat, NGX_HTTP_IM_STAT_WAITING_BYTES, len);
 }

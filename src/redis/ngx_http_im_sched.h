@@ -5,70 +5,117 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_event.h>
 
 #include "ngx_http_im_cmd.h"
+#include "ngx_http_im_siphash.h"
+#include "ngx_http_im_stat.h"
 
 
 /*
- * What waits for a store, by caller.  Each caller has a lane, which it may by
- * chance share with others; within a lane commands keep their order.
+ * Commands that are not yet written to a node, a flow for each caller; within
+ * a flow commands keep their order.
  *
- * The store may owe no more than a window of replies: who comes last waits for
- * what others were sent, not for all they asked for.  While the window is full
- * lanes share it by bytes, commands and replies together (start-time fair
- * queueing): each command starts, in virtual time, where the one before it in
- * its lane ended, and the one that starts first is next.
+ * The node may have no more than a window of expected replies in flight:
+ * whoever comes last waits for what others have sent, not for all they have
+ * queued.  While the window is full, flows share it by bytes, commands and
+ * replies together (start-time fair queueing): the start tag of a command, in
+ * virtual time, is the finish tag of the one before it in its flow, and the
+ * flow with the lowest start tag is next.
  *
- * As nobody knows the size of a reply before it is there, a command is taken
- * to be owed the mean of what its lane had before; what that was wrong by is
- * made up for by the next one.
+ * The size of a reply is not known before it is there, so a command is
+ * charged with the mean of the replies that its flow had before; the
+ * difference is corrected in the finish tag when the reply has come.
  */
 
-#define NGX_HTTP_IM_LANES   1024
+typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
 
 
-struct ngx_http_im_lane_s {
-    ngx_rbtree_node_t      node;       /* key: where the next one starts */
-    ngx_queue_t            waiting;    /* commands; if any, the node is in */
-    ngx_uint_t             end;        /* of the last one */
-    size_t                 size;       /* of the commands that wait */
-    size_t                 mean;       /* of a reply */
-    ngx_uint_t             jobs;       /* of its callers, under way */
+struct ngx_http_im_flow_s {
+    ngx_rbtree_node_t        node;       /* key: start tag of its head */
+    ngx_queue_t              waiting;    /* commands; if any, node is in */
+    ngx_uint_t               finish;     /* tag of the last one taken */
+    size_t                   size;       /* of the commands that wait */
+    size_t                   mean;       /* of a reply */
+    void                    *sched;
+    ngx_http_im_flow_t      *next;       /* of the same caller */
 };
 
 
 typedef struct {
-    ngx_rbtree_t           starts;     /* lanes in which commands wait */
-    ngx_rbtree_node_t      sentinel;
-    ngx_uint_t             now;        /* virtual time, in bytes */
-    size_t                 size;
-    size_t                 owed;       /* by the store, as expected */
-    ngx_http_im_lane_t     lane[NGX_HTTP_IM_LANES];
-} ngx_http_im_lanes_t;
+    ngx_rbtree_t             starts;     /* flows in which commands wait */
+    ngx_rbtree_node_t        sentinel;
+    ngx_uint_t               now;        /* virtual time, in bytes */
+    size_t                   size;       /* of the commands that wait */
+    size_t                   in_flight;  /* bytes, as charged */
+    ngx_event_t             *flush;      /* posted when one may be written */
+    ngx_http_im_stat_t      *stat;
+} ngx_http_im_sched_t;
 
 
-void ngx_http_im_lanes_init(ngx_http_im_lanes_t *lanes);
-ngx_http_im_lane_t *ngx_http_im_lanes_find(ngx_http_im_lanes_t *lanes,
-    ngx_str_t *caller);
+/*
+ * Callers of a worker, found by the SipHash of their id.  A caller lives as
+ * long as it has a job; some of those that have none are kept, so that their
+ * finish tags are not forgotten at once.
+ */
 
-/* is there something that may be written? */
-ngx_uint_t ngx_http_im_lanes_ready(ngx_http_im_lanes_t *lanes);
+struct ngx_http_im_caller_s {
+    ngx_rbtree_node_t        node;       /* key: hash of the id */
+    ngx_queue_t              idle;       /* while it has no job */
+    ngx_uint_t               jobs;       /* in use */
+    ngx_http_im_flow_t      *flows;      /* one for each node it has used */
+};
 
-/* takes it, NULL if there is nothing; it is owed a reply from then on ... */
-ngx_http_im_cmd_t *ngx_http_im_lanes_next(ngx_http_im_lanes_t *lanes);
 
-/* ... until this: cmd->size tells what it got, 0 if that is not known */
-void ngx_http_im_lane_settle(ngx_http_im_lanes_t *lanes,
+typedef struct {
+    ngx_rbtree_t             callers;
+    ngx_rbtree_node_t        sentinel;
+    ngx_queue_t              idle;       /* the latest first */
+    ngx_uint_t               nidle;
+    ngx_http_im_siphash_key_t  key;
+    ngx_log_t               *log;
+} ngx_http_im_callers_t;
+
+
+ngx_int_t ngx_http_im_callers_init(ngx_http_im_callers_t *callers,
+    ngx_log_t *log);
+void ngx_http_im_callers_free(ngx_http_im_callers_t *callers);
+
+/* a job of this caller begins, ends; NULL when out of memory */
+ngx_http_im_caller_t *ngx_http_im_caller_get(ngx_http_im_callers_t *callers,
+    ngx_str_t *id);
+void ngx_http_im_caller_release(ngx_http_im_callers_t *callers,
+    ngx_http_im_caller_t *caller);
+
+/* bytes of commands that the caller has waiting, at all nodes */
+size_t ngx_http_im_caller_size(ngx_http_im_caller_t *caller);
+
+
+void ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
+    ngx_http_im_stat_t *stat);
+
+/* the caller's flow at a node; NULL when out of memory */
+ngx_http_im_flow_t *ngx_http_im_flow_get(ngx_http_im_callers_t *callers,
+    ngx_http_im_caller_t *caller, ngx_http_im_sched_t *sched);
+
+/* commands wait, and the window is not full */
+ngx_uint_t ngx_http_im_sched_ready(ngx_http_im_sched_t *sched);
+
+/* takes the next command, which is in flight until it is released; or NULL */
+ngx_http_im_cmd_t *ngx_http_im_sched_next(ngx_http_im_sched_t *sched);
+
+/* its reply has come, of cmd->size, or (0) never will */
+void ngx_http_im_flow_release(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 
-/* to the end of cmd->lane, and back to its head */
-void ngx_http_im_lane_push(ngx_http_im_lanes_t *lanes,
+/* to the end of cmd->flow, and back to its head */
+void ngx_http_im_flow_push(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
-void ngx_http_im_lane_return(ngx_http_im_lanes_t *lanes,
+void ngx_http_im_flow_return(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 
-/* it waits no more */
-void ngx_http_im_lane_drop(ngx_http_im_lanes_t *lanes,
+/* takes a command out that is waiting */
+void ngx_http_im_flow_drop(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 
 

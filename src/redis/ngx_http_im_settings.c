@@ -3,13 +3,16 @@
 #include "ngx_http_im_id.h"
 
 
+#define NGX_HTTP_IM_SETTINGS_TEXT   512
+
+
 typedef enum {
     NGX_HTTP_IM_SETTINGS_APPENDONLY = 0,
     NGX_HTTP_IM_SETTINGS_APPENDFSYNC,
     NGX_HTTP_IM_SETTINGS_ON_REWRITE,
     NGX_HTTP_IM_SETTINGS_MIN_REPLICAS,
     NGX_HTTP_IM_SETTINGS_MAX_LAG,
-    NGX_HTTP_IM_SETTINGS_SETTINGS
+    NGX_HTTP_IM_SETTINGS
 } ngx_http_im_settings_e;
 
 
@@ -19,7 +22,7 @@ static const struct {
     ngx_str_t               config;
     ngx_str_t               info;           /* empty: not told there */
     ngx_str_t               text;
-} ngx_http_im_settings[NGX_HTTP_IM_SETTINGS_SETTINGS] = {
+} ngx_http_im_settings_table[NGX_HTTP_IM_SETTINGS] = {
 
     { ngx_string("appendonly"), ngx_string("aof_enabled"),
       ngx_string("appendonly is not yes") },
@@ -51,7 +54,7 @@ static const struct {
 
 
 static ngx_uint_t ngx_http_im_settings_setting(
-    const ngx_http_im_settings_t *require, ngx_uint_t i,
+    const ngx_http_im_settings_t *settings, ngx_uint_t i,
     ngx_http_im_cmd_t *cmd);
 static ngx_uint_t ngx_http_im_settings_config(ngx_http_im_cmd_t *cmd,
     const ngx_str_t *name, ngx_str_t *value);
@@ -61,33 +64,33 @@ static ngx_uint_t ngx_http_im_settings_is(const ngx_str_t *a, const char *b);
 
 
 char *
-ngx_http_im_settings_require(ngx_http_im_settings_t *require, ngx_str_t *word)
+ngx_http_im_settings_require(ngx_http_im_settings_t *settings, ngx_str_t *word)
 {
     ngx_int_t  n;
 
     if (ngx_http_im_settings_is(word, "appendonly")) {
 
-        if (require->appendonly) {
+        if (settings->appendonly) {
             return "is duplicate";
         }
 
-        require->appendonly = 1;
+        settings->appendonly = 1;
         return NGX_CONF_OK;
     }
 
     if (ngx_http_im_settings_is(word, "appendfsync=always")) {
 
-        if (require->always) {
+        if (settings->always) {
             return "is duplicate";
         }
 
-        require->always = 1;
+        settings->always = 1;
         return NGX_CONF_OK;
     }
 
     if (word->len > 13 && ngx_strncmp(word->data, "min-replicas=", 13) == 0) {
 
-        if (require->min_replicas) {
+        if (settings->min_replicas) {
             return "is a second \"min-replicas\"; remove one";
         }
 
@@ -97,7 +100,7 @@ ngx_http_im_settings_require(ngx_http_im_settings_t *require, ngx_str_t *word)
             return "needs a number between 1 and 1000";
         }
 
-        require->min_replicas = n;
+        settings->min_replicas = n;
         return NGX_CONF_OK;
     }
 
@@ -107,64 +110,64 @@ ngx_http_im_settings_require(ngx_http_im_settings_t *require, ngx_str_t *word)
 
 
 void
-ngx_http_im_settings_fetch(const ngx_http_im_settings_t *require,
+ngx_http_im_settings_fetch(const ngx_http_im_settings_t *settings,
     ngx_http_im_pipeline_t *p)
 {
     ngx_str_t  argv[3];
 
     ngx_str_set(&argv[0], "INFO");
-    ngx_http_im_pipeline_add(p, NGX_HTTP_IM_READ, 0, argv, 1);
+    ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 1);
 
     ngx_str_set(&argv[0], "CONFIG");
     ngx_str_set(&argv[1], "GET");
 
     /* one pattern each: older servers take no more */
 
-    if (require->appendonly || require->always) {
+    if (settings->appendonly || settings->always) {
         ngx_str_set(&argv[2], "*append*");
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_READ, 0, argv, 3);
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 3);
     }
 
-    if (require->min_replicas) {
+    if (settings->min_replicas) {
         ngx_str_set(&argv[2], "min-replicas-*");
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_READ, 0, argv, 3);
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 3);
     }
 }
 
 
 ngx_uint_t
-ngx_http_im_settings_check(const ngx_http_im_settings_t *require,
+ngx_http_im_settings_check(const ngx_http_im_settings_t *settings,
     ngx_http_im_cmd_t *cmd)
 {
-    ngx_uint_t  wanting;
+    ngx_uint_t  unmet;
 
-    wanting = 0;
+    unmet = 0;
 
-    if (require->appendonly || require->always) {
-        wanting |= ngx_http_im_settings_setting(require,
+    if (settings->appendonly || settings->always) {
+        unmet |= ngx_http_im_settings_setting(settings,
                                     NGX_HTTP_IM_SETTINGS_APPENDONLY, cmd);
     }
 
-    if (require->always) {
-        wanting |= ngx_http_im_settings_setting(require,
+    if (settings->always) {
+        unmet |= ngx_http_im_settings_setting(settings,
                                     NGX_HTTP_IM_SETTINGS_APPENDFSYNC, cmd);
-        wanting |= ngx_http_im_settings_setting(require,
+        unmet |= ngx_http_im_settings_setting(settings,
                                     NGX_HTTP_IM_SETTINGS_ON_REWRITE, cmd);
     }
 
-    if (require->min_replicas) {
-        wanting |= ngx_http_im_settings_setting(require,
+    if (settings->min_replicas) {
+        unmet |= ngx_http_im_settings_setting(settings,
                                     NGX_HTTP_IM_SETTINGS_MIN_REPLICAS, cmd);
-        wanting |= ngx_http_im_settings_setting(require,
+        unmet |= ngx_http_im_settings_setting(settings,
                                     NGX_HTTP_IM_SETTINGS_MAX_LAG, cmd);
     }
 
-    return wanting;
+    return unmet;
 }
 
 
 static ngx_uint_t
-ngx_http_im_settings_setting(const ngx_http_im_settings_t *require,
+ngx_http_im_settings_setting(const ngx_http_im_settings_t *settings,
     ngx_uint_t i, ngx_http_im_cmd_t *cmd)
 {
     int64_t     n;
@@ -172,11 +175,11 @@ ngx_http_im_settings_setting(const ngx_http_im_settings_t *require,
     ngx_uint_t  config, good;
 
     config = ngx_http_im_settings_config(cmd,
-                                         &ngx_http_im_settings[i].config,
+                                         &ngx_http_im_settings_table[i].config,
                                          &value);
 
     if (!config
-        && !ngx_http_im_settings_info(cmd, &ngx_http_im_settings[i].info,
+        && !ngx_http_im_settings_info(cmd, &ngx_http_im_settings_table[i].info,
                                       &value))
     {
         return ngx_http_im_settings_unknown(i);
@@ -202,11 +205,11 @@ ngx_http_im_settings_setting(const ngx_http_im_settings_t *require,
 
         /* that INFO has a line of it tells that one is required, or more */
 
-        if (!config && require->min_replicas > 1) {
+        if (!config && settings->min_replicas > 1) {
             return ngx_http_im_settings_unknown(i);
         }
 
-        good = !config || n >= (int64_t) require->min_replicas;
+        good = !config || n >= (int64_t) settings->min_replicas;
         break;
 
     default: /* NGX_HTTP_IM_SETTINGS_MAX_LAG */
@@ -218,28 +221,68 @@ ngx_http_im_settings_setting(const ngx_http_im_settings_t *require,
 
 
 u_char *
-ngx_http_im_settings_text(ngx_uint_t wanting, u_char *p, u_char *last)
+ngx_http_im_settings_text(ngx_uint_t unmet, u_char *p, u_char *last)
 {
     u_char      *start;
     ngx_uint_t   i;
 
     start = p;
 
-    for (i = 0; i < NGX_HTTP_IM_SETTINGS_SETTINGS; i++) {
+    for (i = 0; i < NGX_HTTP_IM_SETTINGS; i++) {
 
-        if (wanting & ngx_http_im_settings_bad(i)) {
+        if (unmet & ngx_http_im_settings_bad(i)) {
             p = ngx_slprintf(p, last, "%s%V", p == start ? "" : ", ",
-                             &ngx_http_im_settings[i].text);
+                             &ngx_http_im_settings_table[i].text);
         }
 
-        if (wanting & ngx_http_im_settings_unknown(i)) {
+        if (unmet & ngx_http_im_settings_unknown(i)) {
             p = ngx_slprintf(p, last, "%s%V is not shown by CONFIG GET",
                              p == start ? "" : ", ",
-                             &ngx_http_im_settings[i].config);
+                             &ngx_http_im_settings_table[i].config);
         }
     }
 
     return p;
+}
+
+
+void
+ngx_http_im_settings_log(const ngx_str_t *store, ngx_str_t *server,
+    ngx_uint_t evicts, ngx_uint_t unmet, ngx_uint_t before, ngx_log_t *log)
+{
+    u_char  text[NGX_HTTP_IM_SETTINGS_TEXT], *last;
+
+    if (evicts) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "im store \"%V\": %V may evict messages: it has a "
+                      "maxmemory, and its maxmemory-policy is not noeviction",
+                      store, server);
+    }
+
+    if (unmet == before) {
+        return;
+    }
+
+    if (unmet == 0) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "im store \"%V\": %V has all that is required",
+                      store, server);
+        return;
+    }
+
+    last = ngx_http_im_settings_text(unmet, text, text + sizeof(text));
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "im store \"%V\": %V is not used, it is weaker than "
+                  "required: %*s", store, server, (size_t) (last - text), text);
+}
+
+
+ngx_uint_t
+ngx_http_im_settings_required(const ngx_http_im_settings_t *settings)
+{
+    return settings->appendonly || settings->always
+           || settings->min_replicas;
 }
 
 

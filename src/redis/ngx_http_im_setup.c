@@ -1,316 +1,227 @@
 
-#include "ngx_http_im_conn.h"
+#include "ngx_http_im_setup.h"
 #include "ngx_http_im_settings.h"
 
 
-#define NGX_HTTP_IM_HANDSHAKE_AGAIN   5000    /* ms between two questions */
-#define NGX_HTTP_IM_HANDSHAKE_TEXT    512
+/* in the pool of the job */
+
+typedef struct {
+    ngx_http_im_conn_t              *conn;
+    const ngx_http_im_redis_conf_t  *conf;
+    ngx_http_im_setup_handler_pt     handler;
+    ngx_http_im_cmd_t               *settings;   /* first one that asks */
+} ngx_http_im_setup_ctx_t;
 
 
-static void ngx_http_im_handshake_send(ngx_http_im_conn_t *conn,
-    ngx_http_im_job_t *job);
-static void ngx_http_im_handshake_ready(ngx_http_im_job_t *job);
-static ngx_http_im_cmd_t *ngx_http_im_handshake_check(
-    ngx_http_im_conn_t *conn, ngx_http_im_job_t *job);
-static void ngx_http_im_handshake_checked(ngx_http_im_job_t *job);
-static ngx_uint_t ngx_http_im_handshake_judge(ngx_http_im_conn_t *conn,
-    ngx_http_im_cmd_t *cmd);
-static void ngx_http_im_handshake_retire(ngx_http_im_redis_t *redis);
-static ngx_uint_t ngx_http_im_handshake_requires(ngx_http_im_redis_conf_t *store);
+static ngx_http_im_setup_ctx_t *ngx_http_im_setup_create(
+    ngx_http_im_conn_t *conn, const ngx_http_im_redis_conf_t *conf,
+    ngx_http_im_jobs_t *jobs, ngx_http_im_setup_handler_pt handler);
+static void ngx_http_im_setup_add(const ngx_http_im_redis_conf_t *conf,
+    ngx_http_im_pipeline_t *p);
+static ngx_int_t ngx_http_im_setup_send(ngx_http_im_setup_ctx_t *ctx);
+static void ngx_http_im_setup_job_handler(ngx_http_im_job_t *job);
 
 
-/*
- * The handshake is a job like any other, but for its queue: everything goes
- * out in one write, before the first command of a request.
- */
-
-void
-ngx_http_im_handshake(ngx_http_im_conn_t *conn)
+ngx_int_t
+ngx_http_im_setup_start(ngx_http_im_conn_t *conn,
+    const ngx_http_im_redis_conf_t *conf, ngx_http_im_jobs_t *jobs,
+    ngx_http_im_setup_handler_pt handler)
 {
-    u_char                     db[NGX_INT_T_LEN];
-    ngx_str_t                  argv[3];
-    ngx_uint_t                 i;
-    ngx_http_im_job_t         *job;
-    ngx_http_im_pipeline_t    *p;
-    ngx_http_im_redis_conf_t  *store;
+    ngx_http_im_setup_ctx_t  *ctx;
 
-    store = conn->redis->store;
+    ctx = ngx_http_im_setup_create(conn, conf, jobs, handler);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
 
-    job = ngx_http_im_redis_job(conn->redis);
+    ngx_http_im_setup_add(conf, &conn->job->pipeline);
+
+    return ngx_http_im_setup_send(ctx);
+}
+
+
+ngx_int_t
+ngx_http_im_setup_check(ngx_http_im_conn_t *conn,
+    const ngx_http_im_redis_conf_t *conf, ngx_http_im_jobs_t *jobs,
+    ngx_http_im_setup_handler_pt handler)
+{
+    ngx_http_im_setup_ctx_t  *ctx;
+
+    ctx = ngx_http_im_setup_create(conn, conf, jobs, handler);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_setup_send(ctx);
+}
+
+
+static ngx_http_im_setup_ctx_t *
+ngx_http_im_setup_create(ngx_http_im_conn_t *conn,
+    const ngx_http_im_redis_conf_t *conf, ngx_http_im_jobs_t *jobs,
+    ngx_http_im_setup_handler_pt handler)
+{
+    ngx_http_im_job_t        *job;
+    ngx_http_im_setup_ctx_t  *ctx;
+
+    job = ngx_http_im_job_create(jobs);
     if (job == NULL) {
-        ngx_http_im_conn_fail(conn, 0, "out of memory");
-        return;
+        return NULL;
     }
 
-    job->handler = ngx_http_im_handshake_ready;
-    job->data = conn;
-
-    p = &job->pipeline;
-
-    if (store->password.len) {
-        ngx_str_set(&argv[0], "AUTH");
-        argv[1] = store->username.len ? store->username : store->password;
-        argv[2] = store->password;
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv,
-                                 store->username.len ? 3 : 2);
+    ctx = ngx_pcalloc(job->pool, sizeof(ngx_http_im_setup_ctx_t));
+    if (ctx == NULL) {
+        ngx_http_im_job_free(job);
+        return NULL;
     }
 
-    if (store->database) {
-        ngx_str_set(&argv[0], "SELECT");
-        argv[1].data = db;
-        argv[1].len = ngx_sprintf(db, "%i", store->database) - db;
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv, 2);
-    }
+    ctx->conn = conn;
+    ctx->conf = conf;
+    ctx->handler = handler;
 
-    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
-        ngx_str_set(&argv[0], "SCRIPT");
-        ngx_str_set(&argv[1], "LOAD");
-        ngx_http_im_script_text(i, &argv[2]);
-        ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv, 3);
-    }
+    job->handler = ngx_http_im_setup_job_handler;
+    job->data = ctx;
 
-    ngx_http_im_settings_fetch(&store->require, p);
+    conn->job = job;
 
-    if (p->failed) {
-        ngx_http_im_redis_release(job);
-        ngx_http_im_conn_fail(conn, 0, "out of memory");
-        return;
-    }
-
-    conn->state = NGX_HTTP_IM_CONN_HANDSHAKE;
-
-    ngx_http_im_handshake_send(conn, job);
+    return ctx;
 }
 
 
 static void
-ngx_http_im_handshake_send(ngx_http_im_conn_t *conn, ngx_http_im_job_t *job)
+ngx_http_im_setup_add(const ngx_http_im_redis_conf_t *conf,
+    ngx_http_im_pipeline_t *p)
 {
-    ngx_http_im_cmd_t  *cmd;
+    u_char      db[NGX_INT_T_LEN];
+    ngx_str_t   argv[3];
+    ngx_uint_t  i;
+
+    if (conf->password.len) {
+        ngx_str_set(&argv[0], "AUTH");
+        argv[1] = conf->username.len ? conf->username : conf->password;
+        argv[2] = conf->password;
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv,
+                            conf->username.len ? 3 : 2);
+    }
+
+    if (conf->database) {
+        ngx_str_set(&argv[0], "SELECT");
+        argv[1].data = db;
+        argv[1].len = ngx_sprintf(db, "%i", conf->database) - db;
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 2);
+    }
+
+    for (i = 0; i < conf->nscripts; i++) {
+        ngx_str_set(&argv[0], "SCRIPT");
+        ngx_str_set(&argv[1], "LOAD");
+        argv[2] = conf->scripts[i].text;
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 3);
+    }
+}
+
+
+/* the settings come last, and everything goes out in one write */
+
+static ngx_int_t
+ngx_http_im_setup_send(ngx_http_im_setup_ctx_t *ctx)
+{
+    ngx_http_im_cmd_t   *cmd, **settings;
+    ngx_http_im_job_t   *job;
+    ngx_http_im_conn_t  *conn;
+
+    conn = ctx->conn;
+    job = conn->job;
+    settings = job->pipeline.last;
+
+    ngx_http_im_settings_fetch(&ctx->conf->settings, &job->pipeline);
+
+    if (job->pipeline.failed) {
+        conn->job = NULL;
+        ngx_http_im_job_free(job);
+        return NGX_ERROR;
+    }
+
+    ctx->settings = *settings;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
+                   "im conn:%p setup job:%p commands:%ui",
+                   conn, job, job->pipeline.n);
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
         cmd->job = job;
-        cmd->retried = 1;
         job->outstanding++;
-        ngx_queue_insert_tail(&conn->hello, &cmd->queue);
+        ngx_queue_insert_tail(&conn->setup, &cmd->queue);
     }
 
-    conn->handshake = job;
+    (void) ngx_http_im_conn_flush(conn);
 
-    ngx_http_im_conn_flush(conn);
+    return NGX_OK;
 }
 
 
 static void
-ngx_http_im_handshake_ready(ngx_http_im_job_t *job)
+ngx_http_im_setup_job_handler(ngx_http_im_job_t *job)
 {
-    ngx_http_im_cmd_t   *cmd;
-    ngx_http_im_conn_t  *conn;
+    ngx_http_im_cmd_t        *cmd;
+    ngx_http_im_conn_t       *conn;
+    ngx_http_im_setup_t       setup;
+    ngx_http_im_setup_ctx_t  *ctx;
 
-    conn = job->data;
+    ctx = job->data;
+    conn = ctx->conn;
 
-    cmd = ngx_http_im_handshake_check(conn, job);
-    if (cmd == NULL) {
-        return;
-    }
+    ngx_memzero(&setup, sizeof(ngx_http_im_setup_t));
 
-    if (ngx_http_im_handshake_judge(conn, cmd)) {
-        ngx_http_im_conn_fail(conn, 0, "the server is weaker than required");
-        ngx_http_im_handshake_retire(conn->redis);
-        return;
-    }
-
-    conn->handshake = NULL;
-    ngx_http_im_redis_release(job);
-
-    if (conn->tries) {
-        ngx_log_error(NGX_LOG_NOTICE, conn->redis->log, 0,
-                      "im store \"%V\": %V is reachable again",
-                      &conn->redis->store->name, conn->peer.name);
-    }
-
-    ngx_del_timer(&conn->timer);
-
-    if (ngx_http_im_handshake_requires(conn->redis->store)) {
-        ngx_add_timer(&conn->timer, NGX_HTTP_IM_HANDSHAKE_AGAIN);
-    }
-
-    conn->tries = 0;
-    conn->state = NGX_HTTP_IM_CONN_READY;
-
-    ngx_http_im_stat_inc(conn->redis->count, NGX_HTTP_IM_STAT_CONNECTS);
-    ngx_http_im_stat_inc(conn->redis->count, NGX_HTTP_IM_STAT_CONNECTED);
-
-    ngx_http_im_redis_up(conn->redis);
-}
-
-
-/*
- * Returns the first of the questions after what must not be refused, NULL: the
- * connection has failed.
- */
-
-static ngx_http_im_cmd_t *
-ngx_http_im_handshake_check(ngx_http_im_conn_t *conn, ngx_http_im_job_t *job)
-{
-    ngx_uint_t                 n;
-    ngx_http_im_cmd_t         *cmd;
-    ngx_http_im_redis_conf_t  *store;
-
-    store = conn->redis->store;
-
-    n = (store->password.len != 0) + (store->database != 0)
-        + NGX_HTTP_IM_SCRIPTS;
-
-    for (cmd = job->pipeline.first; n; cmd = cmd->next, n--) {
+    for (cmd = job->pipeline.first; cmd != ctx->settings; cmd = cmd->next) {
 
         if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR) {
-            ngx_log_error(NGX_LOG_ERR, conn->redis->log, 0,
-                          "im store \"%V\": %V refused the handshake: \"%V\"",
-                          &store->name, conn->peer.name, &cmd->reply.str);
-            ngx_http_im_conn_fail(conn, 0, "the handshake failed");
-            return NULL;
+            setup.error = &cmd->reply.str;
+            break;
         }
     }
 
-    return cmd;
+    setup.unmet = ngx_http_im_settings_check(&ctx->conf->settings,
+                                             ctx->settings);
+    setup.evicts = ngx_http_im_settings_evicts(ctx->settings);
+
+    /* the job goes last, as the error is in its pool */
+
+    conn->job = NULL;
+
+    ctx->handler(conn, &setup);
+
+    ngx_http_im_job_free(job);
 }
 
 
-/* what is required may be changed while the connection is up */
-
 void
-ngx_http_im_handshake_again(ngx_http_im_conn_t *conn)
+ngx_http_im_setup_abort(ngx_http_im_conn_t *conn)
 {
+    ngx_queue_t        *q;
     ngx_http_im_job_t  *job;
 
-    if (conn->handshake
-        && ngx_current_msec - conn->moved >= conn->redis->store->timeout)
-    {
-        ngx_http_im_conn_fail(conn, 0, "no answer in time");
-        return;
+    while (!ngx_queue_empty(&conn->setup)) {
+        q = ngx_queue_head(&conn->setup);
+        ngx_queue_remove(q);
+
+        ngx_http_im_cmd_complete(ngx_queue_data(q, ngx_http_im_cmd_t, queue),
+                                 NGX_HTTP_IM_CMD_REFUSED);
     }
 
-    ngx_add_timer(&conn->timer, NGX_HTTP_IM_HANDSHAKE_AGAIN);
+    job = conn->job;
 
-    if (conn->handshake || conn->renew) {
-        return;
-    }
-
-    job = ngx_http_im_redis_job(conn->redis);
     if (job == NULL) {
         return;
     }
 
-    job->handler = ngx_http_im_handshake_checked;
-    job->data = conn;
+    conn->job = NULL;
 
-    ngx_http_im_settings_fetch(&conn->redis->store->require, &job->pipeline);
+    /* all of its commands are complete, so it is posted */
 
-    if (job->pipeline.failed) {
-        ngx_http_im_redis_release(job);
-        return;
+    if (job->posted) {
+        job->posted = 0;
+        ngx_queue_remove(&job->ready);
     }
 
-    ngx_http_im_handshake_send(conn, job);
-}
-
-
-static void
-ngx_http_im_handshake_checked(ngx_http_im_job_t *job)
-{
-    ngx_uint_t           wanting;
-    ngx_http_im_conn_t  *conn;
-
-    conn = job->data;
-
-    wanting = ngx_http_im_handshake_judge(conn, job->pipeline.first);
-
-    conn->handshake = NULL;
-    ngx_http_im_redis_release(job);
-
-    if (wanting) {
-        ngx_http_im_handshake_retire(conn->redis);
-    }
-}
-
-
-/* logged once for the store, until it changes; returns what is wanting */
-
-static ngx_uint_t
-ngx_http_im_handshake_judge(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
-{
-    u_char                text[NGX_HTTP_IM_HANDSHAKE_TEXT], *last;
-    ngx_uint_t            evicts, wanting;
-    ngx_http_im_redis_t  *redis;
-
-    redis = conn->redis;
-
-    evicts = ngx_http_im_settings_evicts(cmd);
-
-    if (evicts && !redis->evicts) {
-        ngx_log_error(NGX_LOG_WARN, redis->log, 0,
-                      "im store \"%V\": %V may evict messages: it has a "
-                      "maxmemory, and its maxmemory-policy is not noeviction",
-                      &redis->store->name, conn->peer.name);
-    }
-
-    redis->evicts = evicts;
-
-    wanting = ngx_http_im_settings_check(&redis->store->require, cmd);
-
-    if (wanting == redis->wanting) {
-        return wanting;
-    }
-
-    redis->wanting = wanting;
-
-    if (wanting) {
-        last = ngx_http_im_settings_text(wanting, text, text + sizeof(text));
-
-        ngx_log_error(NGX_LOG_ERR, redis->log, 0,
-                      "im store \"%V\": %V is not used, it is weaker than "
-                      "required: %*s", &redis->store->name, conn->peer.name,
-                      (size_t) (last - text), text);
-
-    } else {
-        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
-                      "im store \"%V\": %V has all that is required",
-                      &redis->store->name, conn->peer.name);
-    }
-
-    return wanting;
-}
-
-
-/* all connections lead to the same server: no other is used either */
-
-static void
-ngx_http_im_handshake_retire(ngx_http_im_redis_t *redis)
-{
-    ngx_int_t            i;
-    ngx_http_im_conn_t  *conn;
-
-    for (i = 0; i < redis->store->connections; i++) {
-        conn = &redis->conns[i];
-
-        if (conn->state != NGX_HTTP_IM_CONN_READY) {
-            continue;
-        }
-
-        conn->renew = 1;
-
-        if (ngx_queue_empty(&conn->sent)) {
-            ngx_http_im_conn_fail(conn, 0,
-                                  "the server is weaker than required");
-        }
-    }
-}
-
-
-static ngx_uint_t
-ngx_http_im_handshake_requires(ngx_http_im_redis_conf_t *store)
-{
-    return store->require.appendonly || store->require.always
-           || store->require.min_replicas;
+    ngx_http_im_job_free(job);
 }

@@ -88,9 +88,9 @@ ngx_http_im_status_zone(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf,
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
-        store[i]->count = ngx_http_im_stat_create(cf->pool, &store[i]->name,
+        store[i]->stat = ngx_http_im_stat_create(cf->pool, &store[i]->name,
                                                   NGX_HTTP_IM_STAT_STORE);
-        if (store[i]->count == NULL) {
+        if (store[i]->stat == NULL) {
             return NGX_ERROR;
         }
     }
@@ -119,7 +119,7 @@ ngx_http_im_status_attach(ngx_http_im_main_conf_t *imcf, ngx_log_t *log)
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
-        store[i]->count = ngx_http_im_stat_attach(counts, store[i]->count,
+        store[i]->stat = ngx_http_im_stat_attach(counts, store[i]->stat,
                                                   log);
     }
 }
@@ -143,7 +143,7 @@ ngx_http_im_status_detach(ngx_http_im_main_conf_t *imcf)
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
-        ngx_http_im_stat_detach(counts, store[i]->count);
+        ngx_http_im_stat_detach(counts, store[i]->stat);
     }
 }
 

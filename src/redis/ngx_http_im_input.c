@@ -1,0 +1,190 @@
+
+#include "ngx_http_im_input.h"
+#include "ngx_http_im_job.h"
+
+
+/*
+ * hiredis moves what is left of its buffer to the front after every reply,
+ * so it gets little at a time.
+ */
+#define NGX_HTTP_IM_FEED_SIZE   4096
+
+
+static ngx_int_t ngx_http_im_input_replies(ngx_http_im_input_t *in,
+    ngx_http_im_output_t *out, const ngx_http_im_input_handlers_t *handlers,
+    void *data);
+static ngx_pool_t *ngx_http_im_input_pool(ngx_http_im_input_t *in,
+    ngx_http_im_cmd_t *cmd);
+static ngx_int_t ngx_http_im_input_fence(ngx_http_im_input_t *in,
+    ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd,
+    const ngx_http_im_input_handlers_t *handlers, void *data);
+
+
+ngx_int_t
+ngx_http_im_input_init(ngx_http_im_input_t *in)
+{
+    ngx_queue_init(&in->held);
+
+    return ngx_http_im_decoder_init(&in->decoder);
+}
+
+
+void
+ngx_http_im_input_reset(ngx_http_im_input_t *in, ngx_http_im_output_t *out)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    ngx_http_im_decoder_free(&in->decoder);
+
+    /* a held reply may be that of another command: it was not received */
+
+    while (!ngx_queue_empty(&in->held)) {
+        q = ngx_queue_last(&in->held);
+        ngx_queue_remove(q);
+        ngx_queue_insert_head(&out->sent, q);
+
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+        cmd->reply.type = NGX_HTTP_IM_REPLY_NIL;
+        cmd->size = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_http_im_input_read(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
+    u_char *p, size_t len, const ngx_http_im_input_handlers_t *handlers,
+    void *data)
+{
+    size_t  n;
+
+    for ( /* void */ ; len; p += n, len -= n) {
+        n = ngx_min(len, NGX_HTTP_IM_FEED_SIZE);
+
+        if (ngx_http_im_decoder_feed(&in->decoder, p, n) != NGX_OK
+            || ngx_http_im_input_replies(in, out, handlers, data) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
+    const ngx_http_im_input_handlers_t *handlers, void *data)
+{
+    ngx_int_t           rc;
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    while (!ngx_queue_empty(&out->sent)) {
+        q = ngx_queue_head(&out->sent);
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+        rc = ngx_http_im_decoder_next(&in->decoder,
+                                      ngx_http_im_input_pool(in, cmd));
+        if (rc == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (cmd == out->partial) {
+            in->decoder.error = "a reply before its command";
+            return NGX_ERROR;
+        }
+
+        out->last_reply = ngx_current_msec;
+
+        if (cmd->kind != NGX_HTTP_IM_FENCE) {
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&in->held, q);
+
+            cmd->reply = in->decoder.root;
+            cmd->size = in->decoder.whole;
+
+            continue;
+        }
+
+        if (ngx_http_im_input_fence(in, out, cmd, handlers, data)
+            != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        while (!ngx_queue_empty(&in->held)) {
+            q = ngx_queue_head(&in->held);
+            ngx_queue_remove(q);
+
+            ngx_http_im_stat_add(out->stat, NGX_HTTP_IM_STAT_SENT, -1);
+
+            handlers->reply(data,
+                            ngx_queue_data(q, ngx_http_im_cmd_t, queue));
+        }
+    }
+
+    if (ngx_http_im_decoder_pending(&in->decoder)) {
+        in->decoder.error = "a reply without a command";
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* where the reply is built; NULL: it is skipped */
+
+static ngx_pool_t *
+ngx_http_im_input_pool(ngx_http_im_input_t *in, ngx_http_im_cmd_t *cmd)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_job_t  *job;
+
+    if (cmd->kind != NGX_HTTP_IM_FENCE) {
+        return ngx_http_im_cmd_pool(cmd);
+    }
+
+    /* that of a fence is used before the held commands complete */
+
+    q = ngx_queue_last(&in->held);
+    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+    job = cmd->job;
+
+    return job->pool;
+}
+
+
+/* are the held replies in step? */
+
+static ngx_int_t
+ngx_http_im_input_fence(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
+    ngx_http_im_cmd_t *cmd, const ngx_http_im_input_handlers_t *handlers,
+    void *data)
+{
+    ngx_int_t             rc;
+    ngx_http_im_reply_t  *reply;
+
+    reply = &in->decoder.root;
+
+    rc = ngx_http_im_fence_check(&out->fences, cmd, reply, &in->held);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, out->log, 0,
+                   "im fence:%p check: %i", cmd, rc);
+
+    if (rc == NGX_ERROR) {
+        in->decoder.error = "one reply too many or too few";
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        handlers->denied(data, &reply->str);
+    }
+
+    ngx_queue_remove(&cmd->queue);
+
+    return NGX_OK;
+}

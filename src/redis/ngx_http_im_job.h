@@ -1,0 +1,66 @@
+
+#ifndef _NGX_HTTP_IM_JOB_H_INCLUDED_
+#define _NGX_HTTP_IM_JOB_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_http_im_redis.h"
+#include "ngx_http_im_sched.h"
+#include "ngx_http_im_stat.h"
+
+
+/* the jobs of a store; inside the driver only */
+
+struct ngx_http_im_jobs_s {
+    ngx_queue_t               ready;         /* whose round is over */
+    ngx_queue_t               free;          /* to be used again */
+    ngx_uint_t                nfree;
+    ngx_uint_t                n;             /* in use */
+    ngx_event_t               run;           /* posted: calls the handlers */
+    ngx_http_im_callers_t     callers;
+    ngx_http_im_stat_t       *stat;
+    ngx_log_t                *log;
+};
+
+
+ngx_int_t ngx_http_im_jobs_init(ngx_http_im_jobs_t *jobs,
+    ngx_http_im_stat_t *stat, ngx_log_t *log);
+
+/* at exit: no handler runs any more */
+void ngx_http_im_jobs_free(ngx_http_im_jobs_t *jobs);
+void ngx_http_im_jobs_destroy(ngx_queue_t *queue);
+
+/* NULL when out of memory */
+ngx_http_im_job_t *ngx_http_im_job_create(ngx_http_im_jobs_t *jobs);
+
+/* it is released, and its last command is complete */
+void ngx_http_im_job_free(ngx_http_im_job_t *job);
+
+/* the round is over: its handler will be called */
+void ngx_http_im_job_post(ngx_http_im_job_t *job);
+
+/* the command has its reply, or never will; it may be the last of its job */
+void ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state);
+
+/* what becomes of a command that was, or would be, refused at this attempt */
+ngx_http_im_cmd_e ngx_http_im_cmd_final(ngx_http_im_cmd_t *cmd,
+    ngx_http_im_cmd_e state);
+
+
+/* where the reply is built; NULL: nobody waits for it, it is skipped */
+
+static ngx_inline ngx_pool_t *
+ngx_http_im_cmd_pool(ngx_http_im_cmd_t *cmd)
+{
+    ngx_http_im_job_t  *job;
+
+    job = cmd->job;
+
+    return (job->released || job->expired) ? NULL : job->pool;
+}
+
+
+#endif /* _NGX_HTTP_IM_JOB_H_INCLUDED_ */

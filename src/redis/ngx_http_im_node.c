@@ -1,0 +1,640 @@
+
+#include "ngx_http_im_node.h"
+#include "ngx_http_im_redis_error.h"
+#include "ngx_http_im_settings.h"
+#include "ngx_http_im_setup.h"
+
+
+/*
+ * So many jobs go out in one write.  More would save system calls, but Redis
+ * would be idle while this worker prepares them, and this worker while Redis
+ * answers all of them.
+ */
+#define NGX_HTTP_IM_FLUSH_JOBS      12
+
+#define NGX_HTTP_IM_SETTINGS_EVERY  5000    /* ms between two checks */
+
+
+static void ngx_http_im_node_reply(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *cmd);
+static void ngx_http_im_node_error(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *cmd);
+static void ngx_http_im_node_ready(ngx_http_im_conn_t *conn);
+static void ngx_http_im_node_closed(ngx_http_im_conn_t *conn,
+    ngx_http_im_conn_e was, ngx_err_t err, const char *reason);
+static void ngx_http_im_node_closed_log(ngx_http_im_conn_t *conn,
+    ngx_http_im_conn_e was, ngx_err_t err, const char *reason);
+static void ngx_http_im_node_unanswered(ngx_http_im_conn_t *conn,
+    ngx_http_im_cmd_t *cmd, const char *reason);
+static void ngx_http_im_node_refuse_waiting(ngx_http_im_node_t *node);
+static void ngx_http_im_node_complete(ngx_http_im_node_t *node,
+    ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state);
+static void ngx_http_im_node_return(ngx_http_im_node_t *node,
+    ngx_http_im_cmd_t *cmd);
+static void ngx_http_im_node_flush_handler(ngx_event_t *ev);
+static void ngx_http_im_node_flush(ngx_http_im_node_t *node,
+    ngx_http_im_conn_t *conn);
+static void ngx_http_im_node_set_up(ngx_http_im_conn_t *conn,
+    ngx_http_im_setup_t *setup);
+static void ngx_http_im_node_settings_checked(ngx_http_im_conn_t *conn,
+    ngx_http_im_setup_t *setup);
+static void ngx_http_im_node_timer_handler(ngx_event_t *ev);
+static void ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
+    ngx_http_im_setup_t *setup);
+static void ngx_http_im_node_drain(ngx_http_im_node_t *node);
+
+
+static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
+    ngx_http_im_node_reply,
+    ngx_http_im_node_ready,
+    ngx_http_im_node_closed
+};
+
+
+ngx_int_t
+ngx_http_im_node_init(ngx_http_im_node_t *node,
+    const ngx_http_im_redis_conf_t *conf, ngx_addr_t *addr,
+    ngx_http_im_jobs_t *jobs, u_char *buf, size_t size)
+{
+    ngx_int_t                i;
+    ngx_http_im_endpoint_t  *endpoint;
+
+    node->conf = conf;
+    node->jobs = jobs;
+
+    node->connect_log = *jobs->log;
+    node->connect_log.log_level = NGX_LOG_ALERT;
+
+    ngx_http_im_sched_init(&node->sched, &node->flush, jobs->stat);
+
+    node->flush.handler = ngx_http_im_node_flush_handler;
+    node->flush.data = node;
+    node->flush.log = jobs->log;
+
+    node->timer.handler = ngx_http_im_node_timer_handler;
+    node->timer.data = node;
+    node->timer.log = jobs->log;
+    node->timer.cancelable = 1;
+
+    endpoint = &node->endpoint;
+    endpoint->handlers = &ngx_http_im_node_handlers;
+    endpoint->data = node;
+    endpoint->addr = addr;
+    endpoint->store = (ngx_str_t *) &conf->name;
+    endpoint->connect_timeout = conf->connect_timeout;
+    endpoint->buf = buf;
+    endpoint->size = size;
+    endpoint->stat = jobs->stat;
+    endpoint->log = jobs->log;
+    endpoint->connect_log = &node->connect_log;
+
+    node->conns = ngx_pcalloc(ngx_cycle->pool, conf->connections
+                                               * sizeof(ngx_http_im_conn_t));
+    if (node->conns == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < conf->connections; i++) {
+        if (ngx_http_im_conn_init(&node->conns[i], endpoint) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_node_connect(ngx_http_im_node_t *node)
+{
+    ngx_int_t  i;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        ngx_http_im_conn_connect(&node->conns[i]);
+    }
+
+    if (ngx_http_im_settings_required(&node->conf->settings)) {
+        ngx_add_timer(&node->timer, NGX_HTTP_IM_SETTINGS_EVERY);
+    }
+}
+
+
+void
+ngx_http_im_node_exit(ngx_http_im_node_t *node)
+{
+    ngx_int_t  i;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        ngx_http_im_conn_exit(&node->conns[i]);
+    }
+
+    if (node->timer.timer_set) {
+        ngx_del_timer(&node->timer);
+    }
+
+    if (node->flush.posted) {
+        ngx_delete_posted_event(&node->flush);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_im_node_is_reachable(ngx_http_im_node_t *node)
+{
+    ngx_int_t            i;
+    ngx_http_im_conn_t  *conn;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY) {
+            return 1;
+        }
+
+        if (conn->state != NGX_HTTP_IM_CONN_DOWN && !node->down) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+const char *
+ngx_http_im_node_reason(ngx_http_im_node_t *node)
+{
+    return node->unmet ? "the store is weaker than required"
+                       : "no connection";
+}
+
+
+void
+ngx_http_im_node_push(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd)
+{
+    cmd->state = NGX_HTTP_IM_CMD_WAITING;
+
+    ngx_http_im_flow_push(&node->sched, cmd);
+}
+
+
+/* the twelfth job of a turn is not kept waiting for the others */
+
+void
+ngx_http_im_node_submitted(ngx_http_im_node_t *node)
+{
+    if (++node->unflushed < NGX_HTTP_IM_FLUSH_JOBS) {
+        ngx_post_event(&node->flush, &ngx_posted_events);
+        return;
+    }
+
+    ngx_http_im_node_flush_handler(&node->flush);
+}
+
+
+void
+ngx_http_im_node_drop(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd)
+{
+    ngx_http_im_flow_drop(&node->sched, cmd);
+
+    cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
+}
+
+
+/* writes what waits: at the end of a turn, and within a busy one */
+
+static void
+ngx_http_im_node_flush_handler(ngx_event_t *ev)
+{
+    ngx_int_t            i, n;
+    ngx_http_im_conn_t  *conn;
+    ngx_http_im_node_t  *node;
+
+    node = ev->data;
+    node->unflushed = 0;
+    n = node->conf->connections;
+
+    for (i = 0; i < n && ngx_http_im_sched_ready(&node->sched); i++) {
+        conn = &node->conns[node->next++ % n];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY) {
+            ngx_http_im_node_flush(node, conn);
+        }
+    }
+}
+
+
+/* as much as the connection takes */
+
+static void
+ngx_http_im_node_flush(ngx_http_im_node_t *node, ngx_http_im_conn_t *conn)
+{
+    ngx_http_im_cmd_t  *cmd;
+
+    do {
+        while (ngx_http_im_conn_has_room(conn)) {
+
+            cmd = ngx_http_im_sched_next(&node->sched);
+            if (cmd == NULL) {
+                break;
+            }
+
+            ngx_http_im_conn_push(conn, cmd);
+        }
+
+        if (ngx_http_im_conn_flush(conn) != NGX_OK) {
+            return;
+        }
+
+    } while (ngx_http_im_conn_has_room(conn)
+             && ngx_http_im_sched_ready(&node->sched));
+}
+
+
+/* the connection was established, or has room again */
+
+static void
+ngx_http_im_node_ready(ngx_http_im_conn_t *conn)
+{
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    if (conn->state == NGX_HTTP_IM_CONN_SETUP) {
+
+        if (ngx_http_im_setup_start(conn, node->conf, node->jobs,
+                                    ngx_http_im_node_set_up)
+            != NGX_OK)
+        {
+            ngx_http_im_conn_close(conn, 0, "no memory");
+        }
+
+        return;
+    }
+
+    if (ngx_http_im_sched_ready(&node->sched)
+        || !ngx_queue_empty(&conn->setup))
+    {
+        ngx_http_im_node_flush(node, conn);
+    }
+}
+
+
+static void
+ngx_http_im_node_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
+{
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    cmd->generation = node->generation;
+
+    if (ngx_http_im_cmd_pool(cmd) == NULL) {
+        ngx_http_im_stat_inc(node->jobs->stat, NGX_HTTP_IM_STAT_LATE);
+        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
+        return;
+    }
+
+    if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR
+        && cmd->kind != NGX_HTTP_IM_SETUP)
+    {
+        ngx_http_im_node_error(conn, cmd);
+        return;
+    }
+
+    ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_DONE);
+}
+
+
+static void
+ngx_http_im_node_error(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
+{
+    ngx_http_im_job_t          *job;
+    ngx_http_im_node_t         *node;
+    ngx_http_im_redis_error_e   class;
+
+    job = cmd->job;
+    node = conn->endpoint->data;
+
+    class = ngx_http_im_redis_error_class(&cmd->reply.str);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
+                   "im cmd:%p job:%p error class:%d \"%V\"",
+                   cmd, job, class, &cmd->reply.str);
+
+    switch (class) {
+
+    case NGX_HTTP_IM_REDIS_ERROR_NOSCRIPT:
+
+        if (ngx_http_im_cmd_eval(cmd, job->pool) == NGX_OK) {
+            ngx_http_im_node_return(node, cmd);
+            return;
+        }
+
+        break;
+
+    case NGX_HTTP_IM_REDIS_ERROR_CONN:
+        ngx_http_im_conn_drain(conn);
+        break;
+
+    case NGX_HTTP_IM_REDIS_ERROR_CMD:
+        break;
+
+    default: /* NGX_HTTP_IM_REDIS_ERROR_NONE */
+        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_DONE);
+        return;
+    }
+
+    job->reason = "the store refused the command";
+
+    ngx_http_im_stat_inc(node->jobs->stat, NGX_HTTP_IM_STAT_REFUSALS);
+    ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_REFUSED);
+}
+
+
+static void
+ngx_http_im_node_complete(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd,
+    ngx_http_im_cmd_e state)
+{
+    if (cmd->kind != NGX_HTTP_IM_SETUP) {
+        ngx_http_im_flow_release(&node->sched, cmd);
+    }
+
+    ngx_http_im_cmd_complete(cmd, state);
+}
+
+
+/* back to the head of its flow, to be written again */
+
+static void
+ngx_http_im_node_return(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd)
+{
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
+                   "im cmd:%p job:%p returns to its flow, retried:%ui",
+                   cmd, cmd->job, (ngx_uint_t) cmd->retried);
+
+    cmd->state = NGX_HTTP_IM_CMD_WAITING;
+
+    ngx_http_im_flow_release(&node->sched, cmd);
+    ngx_http_im_flow_return(&node->sched, cmd);
+
+    ngx_post_event(&node->flush, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
+    ngx_err_t err, const char *reason)
+{
+    ngx_queue_t         *q;
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+    node->generation = ngx_current_msec;
+
+    if (!conn->exiting) {
+        ngx_http_im_node_closed_log(conn, was, err, reason);
+    }
+
+    /* from the last to the first, as each goes to the head of its flow */
+
+    while (!ngx_queue_empty(&conn->output.sent)) {
+        q = ngx_queue_last(&conn->output.sent);
+        ngx_queue_remove(q);
+
+        ngx_http_im_node_unanswered(conn,
+                             ngx_queue_data(q, ngx_http_im_cmd_t, queue),
+                             reason);
+    }
+
+    ngx_http_im_setup_abort(conn);
+
+    if (was != NGX_HTTP_IM_CONN_READY || conn->exiting || node->unmet) {
+        node->down = 1;
+    }
+
+    if (node->down && !ngx_http_im_node_is_reachable(node)) {
+        ngx_http_im_node_refuse_waiting(node);
+    }
+}
+
+
+/* one line when a server goes away, not one for every attempt after that */
+
+static void
+ngx_http_im_node_closed_log(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
+    ngx_err_t err, const char *reason)
+{
+    ngx_uint_t           level;
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    level = (conn->failures || node->unmet) ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+    ngx_log_error(level, node->jobs->log, err,
+                  (was == NGX_HTTP_IM_CONN_READY)
+                  ? "im store \"%V\": lost the connection to %V: %s"
+                  : "im store \"%V\": could not connect to %V: %s",
+                  &node->conf->name, conn->peer.name, reason);
+}
+
+
+/* a command that has no reply, and whose connection is gone */
+
+static void
+ngx_http_im_node_unanswered(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd,
+    const char *reason)
+{
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    if (cmd->kind == NGX_HTTP_IM_SETUP || ngx_http_im_cmd_pool(cmd) == NULL) {
+        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
+        return;
+    }
+
+    if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
+        ngx_http_im_node_return(node, cmd);
+        return;
+    }
+
+    if (ngx_http_im_cmd_is_idempotent(cmd) && !cmd->retried) {
+        cmd->retried = 1;
+        ngx_http_im_node_return(node, cmd);
+        return;
+    }
+
+    cmd->job->reason = reason;
+
+    ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
+}
+
+
+/* nothing is in flight, so the window is not full */
+
+static void
+ngx_http_im_node_refuse_waiting(ngx_http_im_node_t *node)
+{
+    ngx_http_im_cmd_t  *cmd;
+
+    while ((cmd = ngx_http_im_sched_next(&node->sched)) != NULL) {
+        cmd->job->reason = ngx_http_im_node_reason(node);
+
+        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_REFUSED);
+    }
+}
+
+
+/* the replies to the setup of a new connection */
+
+static void
+ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
+{
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    if (setup->error) {
+        ngx_log_error(NGX_LOG_ERR, node->jobs->log, 0,
+                      "im store \"%V\": %V refused the setup: \"%V\"",
+                      &node->conf->name, conn->peer.name, setup->error);
+        ngx_http_im_conn_close(conn, 0, "the setup failed");
+        return;
+    }
+
+    ngx_http_im_node_settings(conn, setup);
+
+    if (node->unmet) {
+        ngx_http_im_conn_close(conn, 0, "the server is weaker than required");
+        ngx_http_im_node_drain(node);
+        return;
+    }
+
+    if (conn->failures) {
+        ngx_log_error(NGX_LOG_NOTICE, node->jobs->log, 0,
+                      "im store \"%V\": %V is reachable again",
+                      &node->conf->name, conn->peer.name);
+    }
+
+    ngx_http_im_conn_set_ready(conn);
+
+    node->down = 0;
+    node->generation = ngx_current_msec;
+
+    ngx_post_event(&node->flush, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_im_node_settings_checked(ngx_http_im_conn_t *conn,
+    ngx_http_im_setup_t *setup)
+{
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    ngx_http_im_node_settings(conn, setup);
+
+    if (node->unmet) {
+        ngx_http_im_node_drain(node);
+    }
+}
+
+
+/* settings may change while connections are up */
+
+static void
+ngx_http_im_node_timer_handler(ngx_event_t *ev)
+{
+    ngx_int_t            i;
+    ngx_http_im_conn_t  *conn;
+    ngx_http_im_node_t  *node;
+
+    node = ev->data;
+
+    ngx_add_timer(ev, NGX_HTTP_IM_SETTINGS_EVERY);
+
+    for (i = 0; i < node->conf->connections; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state != NGX_HTTP_IM_CONN_READY) {
+            continue;
+        }
+
+        if (conn->job
+            && ngx_current_msec - conn->output.last_reply >= node->conf->timeout)
+        {
+            ngx_http_im_conn_close(conn, 0, "no answer in time");
+            continue;
+        }
+
+        if (conn->job == NULL && !conn->draining) {
+            (void) ngx_http_im_setup_check(conn, node->conf, node->jobs,
+                                    ngx_http_im_node_settings_checked);
+        }
+    }
+}
+
+
+static void
+ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
+    ngx_http_im_setup_t *setup)
+{
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    ngx_http_im_settings_log(&node->conf->name, conn->peer.name,
+                             setup->evicts && !node->evicts,
+                             setup->unmet, node->unmet, node->jobs->log);
+
+    node->evicts = setup->evicts;
+    node->unmet = setup->unmet;
+}
+
+
+/* all connections lead to the same server: none is used any more */
+
+static void
+ngx_http_im_node_drain(ngx_http_im_node_t *node)
+{
+    ngx_int_t  i;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        ngx_http_im_conn_drain(&node->conns[i]);
+    }
+}
+
+
+ngx_msec_t
+ngx_http_im_node_check(ngx_http_im_node_t *node)
+{
+    ngx_int_t            i;
+    ngx_msec_t           timeout, waited, next;
+    ngx_http_im_conn_t  *conn;
+
+    timeout = node->conf->timeout;
+    next = NGX_TIMER_INFINITE;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state != NGX_HTTP_IM_CONN_READY
+            || ngx_queue_empty(&conn->output.sent))
+        {
+            continue;
+        }
+
+        waited = ngx_current_msec - conn->output.last_reply;
+
+        if (waited >= timeout) {
+            ngx_http_im_conn_close(conn, 0, "no answer in time");
+            continue;
+        }
+
+        next = ngx_min(next, timeout - waited);
+    }
+
+    return next;
+}
