@@ -706,6 +706,30 @@ $t->done;
 }
 
 
+# --- long names, and many of them: no line is cut
+
+{
+    my %names = map { my $n = $_; (substr("$n\"\\ \x{1}{}," x 200, 0, 1000) => 1) } 'a' .. 'd';
+    my @quoted = map { s/([\\"])/\\$1/gr } sort keys %names;
+    my $t = Test::IM->new(
+        conf_http => join('', map { qq(im_redis "$_" { server unix:{{sock}}; }\n) } @quoted),
+        conf_server => 'location = /status { im_status; }')->start;
+    my $s = settled($t, 'with long names');
+    is_deeply([ sort keys %{ $s->{total}{stores} } ], [ sort 'store', keys %names ],
+              'names of 1000 characters in JSON');
+    is_deeply([ sort keys %{ $s->{workers}[0]{stores} } ], [ sort 'store', keys %names ],
+              'of each worker, too');
+    my $p = prometheus($t->get('/status?format=prometheus')->body, 'long names');
+    for my $metric (qw(commands_total round_trip_seconds_sum round_trip_seconds_count)) {
+        is_deeply([ sort keys %{ $p->{"im_store_$metric"} } ],
+                  [ sort map { "store=$_" } 'store', keys %names ], "and in the text: $metric");
+    }
+    is_deeply([ sort keys %{ $p->{im_store_jobs} } ],
+              [ sort map { "store=$_,worker=0" } 'store', keys %names ], 'gauges, too');
+    $t->done;
+}
+
+
 # --- no im_pass at all, no im_status at all
 
 {
