@@ -115,6 +115,10 @@ ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data)
     ngx_queue_init(&cache->sh->half[0].queue);
     ngx_queue_init(&cache->sh->half[1].queue);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, zone->shm.log, 0,
+                   "im cache zone:%p buckets:%uz half:%uz",
+                   cache->sh, n, cache->sh->max);
+
     cache->shpool->data = cache->sh;
     cache->shpool->log_nomem = 0;
 
@@ -255,6 +259,10 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
     entry->requested = requested;
     entry->valid = 1;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im cache put kind:%d id:%V entry:%p len:%uz",
+                   key->kind, &key->id, entry, len);
+
 done:
 
     ngx_http_im_cache_unlock(cache);
@@ -369,6 +377,12 @@ ngx_http_im_cache_create(ngx_http_im_cache_t *cache,
         cache->sh->stat.evictions += (half == cache->sh->half);
 
         q = ngx_queue_last(&half->queue);
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im cache evict entry:%p for kind:%d id:%V",
+                       ngx_queue_data(q, ngx_http_im_cache_entry_t, queue),
+                       key->kind, &key->id);
+
         ngx_http_im_cache_remove(cache,
                      ngx_queue_data(q, ngx_http_im_cache_entry_t, queue));
     }

@@ -132,6 +132,10 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
             return NGX_ERROR;
         }
 
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                       "im field not JSON: error:%d position:%d",
+                       (int) json_error_code(&jerr), jerr.position);
+
         return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
                                      "the body is not valid JSON at byte %d",
                                      jerr.position);

@@ -115,6 +115,10 @@ ngx_http_im_stat_init(ngx_shm_zone_t *shm_zone, void *data)
 
     zone->generation = ++zone->sh->generation;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, shm_zone->shm.log, 0,
+                   "im stat zone:%p generation:%ui",
+                   zone->sh, zone->generation);
+
     return NGX_OK;
 }
 
@@ -300,6 +304,9 @@ ngx_http_im_stat_merge(ngx_http_im_stat_zone_t *zone,
     ngx_queue_remove(&stat->queue);
 
     if (ngx_http_im_stat_sum_add(zone, stat) == NGX_OK) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im stat merged block:%p", stat);
+
         ngx_slab_free_locked(zone->shpool, stat);
         return;
     }
@@ -309,6 +316,10 @@ ngx_http_im_stat_merge(ngx_http_im_stat_zone_t *zone,
     }
 
     stat->pid = 0;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im stat new sum block:%p store:\"%V\"",
+                   stat, &stat->name);
 
     ngx_queue_insert_head(&zone->sh->blocks, &stat->queue);
 }

@@ -57,6 +57,10 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
 
     w->size = ngx_max(w->size, len);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->pool->log, 0,
+                   "im writer:%p buffer size:%uz after:%O",
+                   w, w->size, w->length);
+
     cl = ngx_alloc_chain_link(w->pool);
     b = ngx_create_temp_buf(w->pool, w->size);
 
@@ -86,6 +90,10 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
 static void
 ngx_http_im_writer_fail(ngx_http_im_writer_t *w)
 {
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->pool->log, 0,
+                   "im writer:%p failed depth:%ui after:%O",
+                   w, (ngx_uint_t) w->depth, w->length);
+
     w->failed = 1;
     w->pos = w->end;
 }

@@ -87,6 +87,10 @@ ngx_http_im_status_zone(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf,
         return NGX_ERROR;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im status zone calls:%ui stores:%ui",
+                   ngx_http_im_route_calls(), imcf->stores.nelts);
+
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
@@ -114,6 +118,10 @@ ngx_http_im_status_attach(ngx_http_im_main_conf_t *imcf, ngx_log_t *log)
 
     zone = imcf->counts->data;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
+                   "im status attach worker:%ui generation:%ui stores:%ui",
+                   ngx_worker, zone->generation, imcf->stores.nelts);
+
     ngx_http_im_stat_start(zone);
 
     imcf->count = ngx_http_im_stat_attach(zone, imcf->count, log);
@@ -138,6 +146,10 @@ ngx_http_im_status_detach(ngx_http_im_main_conf_t *imcf)
     }
 
     zone = imcf->counts->data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im status detach worker:%ui generation:%ui",
+                   ngx_worker, zone->generation);
 
     ngx_http_im_stat_detach(zone, imcf->count);
 
@@ -279,6 +291,8 @@ ngx_http_im_status_write(ngx_http_request_t *r, ngx_http_im_writer_t *w,
     imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
 
     if (ngx_http_im_sum_init(&sum, r->pool, imcf->counts->data) != NGX_OK) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "im status: counters not read, no memory");
         return NGX_ERROR;
     }
 
