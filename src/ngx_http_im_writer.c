@@ -102,7 +102,7 @@ ngx_http_im_writer_fail(ngx_http_im_writer_t *w)
 void
 ngx_http_im_write_int(ngx_http_im_writer_t *w, int64_t n)
 {
-    u_char   buf[NGX_INT64_LEN], *p, *last;
+    u_char  buf[NGX_INT64_LEN], *p, *last;
 
     /* lists have one per conversation, and ngx_sprintf() is much slower */
 
@@ -123,7 +123,7 @@ ngx_http_im_write_int(ngx_http_im_writer_t *w, int64_t n)
 void
 ngx_http_im_write_uint64(ngx_http_im_writer_t *w, uint64_t n)
 {
-    u_char   buf[NGX_INT64_LEN], *p, *last;
+    u_char  buf[NGX_INT64_LEN], *p, *last;
 
     last = buf + sizeof(buf);
     p = ngx_http_im_writer_digits(last, n);
@@ -179,8 +179,8 @@ ngx_http_im_write_escaped(ngx_http_im_writer_t *w, const ngx_str_t *s)
 static void
 ngx_http_im_writer_escape(ngx_http_im_writer_t *w, const ngx_str_t *s)
 {
-    u_char  *end;
     size_t   n, size;
+    u_char  *end;
     u_char   buf[NGX_HTTP_IM_WRITER_ESCAPE * NGX_HTTP_IM_WRITER_ESCAPE_LEN];
 
     for (n = 0; n < s->len; n += size) {
