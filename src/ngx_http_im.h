@@ -22,8 +22,8 @@ typedef struct {
     uint64_t                   random;    /* a worker's state */
     const ngx_http_im_script_t  *scripts;
     ngx_shm_zone_t            *cache;     /* of profiles, NULL: off */
-    ngx_shm_zone_t            *counts;    /* NULL: no im_pass, no im_status */
-    ngx_http_im_stat_t       *count;     /* a worker's, of its calls */
+    ngx_shm_zone_t            *stat_zone;    /* NULL: no im_pass, no im_status */
+    ngx_http_im_stat_t        *stat;     /* a worker's, of its calls */
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
 } ngx_http_im_main_conf_t;

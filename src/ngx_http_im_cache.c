@@ -3,35 +3,38 @@
 #include "ngx_http_im_id.h"
 
 
-#define NGX_HTTP_IM_CACHE_EVICT   8        /* at most so many for one */
+/* at most so many old entries are removed for a new one */
+#define NGX_HTTP_IM_CACHE_EVICT   8
 
 
 typedef struct ngx_http_im_cache_entry_s  ngx_http_im_cache_entry_t;
 
 struct ngx_http_im_cache_entry_s {
-    ngx_http_im_cache_entry_t   *next;     /* in its bucket */
-    ngx_queue_t                  queue;    /* the youngest first */
-    ngx_msec_t                   asked;
-    ngx_msec_t                   changed;  /* refuses what is older */
+    ngx_http_im_cache_entry_t   *next;       /* in its bucket */
+    ngx_queue_t                  queue;      /* the newest first */
+    ngx_msec_t                   requested;  /* the values, from Redis */
+    ngx_msec_t                   changed;    /* older values are refused */
     uint32_t                     hash;
     uint32_t                     scope;
-    uint16_t                     len[2];   /* of the values */
-    uint16_t                     room;     /* for them */
+    uint16_t                     len[2];     /* of the values */
+    uint16_t                     capacity;   /* for the values */
     u_char                       kind;
     u_char                       id_len;
     unsigned                     valid:1;
-    u_char                       data[1];  /* id, values */
+    u_char                       data[1];    /* id, values */
 };
+
+/* entries of some kinds, so that they do not evict those of others */
 
 typedef struct {
     ngx_queue_t                  queue;
-    size_t                       size;     /* of its entries */
+    size_t                       size;       /* of its entries */
 } ngx_http_im_cache_half_t;
 
 struct ngx_http_im_cache_sh_s {
-    ngx_http_im_cache_half_t     half[2];  /* the second: recent messages */
-    size_t                       max;      /* for each */
-    ngx_http_im_cache_counts_t   counts;
+    ngx_http_im_cache_half_t     half[2];    /* [1]: recent messages */
+    size_t                       max;        /* size of each half */
+    ngx_http_im_cache_stat_t     stat;
     ngx_uint_t                   mask;
     ngx_http_im_cache_entry_t   *buckets[1];
 };
@@ -41,18 +44,18 @@ static ngx_int_t ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data);
 static uint32_t ngx_http_im_cache_hash(ngx_http_im_cache_key_t *key);
 static ngx_http_im_cache_entry_t *ngx_http_im_cache_find(
     ngx_http_im_cache_t *cache, ngx_http_im_cache_key_t *key, uint32_t hash);
-static ngx_http_im_cache_entry_t *ngx_http_im_cache_make(
+static ngx_http_im_cache_entry_t *ngx_http_im_cache_create(
     ngx_http_im_cache_t *cache, ngx_http_im_cache_key_t *key, uint32_t hash,
-    size_t room);
-static size_t ngx_http_im_cache_slab(size_t size);
-static ngx_http_im_cache_half_t *ngx_http_im_cache_half(
+    size_t capacity);
+static size_t ngx_http_im_cache_slab_size(size_t size);
+static ngx_http_im_cache_half_t *ngx_http_im_cache_half_get(
     ngx_http_im_cache_t *cache, ngx_uint_t kind);
 static void ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_entry_t *entry);
 
 
 ngx_shm_zone_t *
-ngx_http_im_cache_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag)
 {
     ngx_shm_zone_t       *zone;
@@ -96,7 +99,7 @@ ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data)
         return NGX_OK;
     }
 
-    /* a bucket for every half kilobyte */
+    /* one bucket per 512 bytes of the zone */
 
     for (n = 64; n < zone->shm.size / 512; n *= 2) { /* void */ }
 
@@ -111,6 +114,10 @@ ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data)
     cache->sh->max = (cache->shpool->pfree * ngx_pagesize) / 2;
     ngx_queue_init(&cache->sh->half[0].queue);
     ngx_queue_init(&cache->sh->half[1].queue);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, zone->shm.log, 0,
+                   "im cache zone:%p buckets:%uz half:%uz",
+                   cache->sh, n, cache->sh->max);
 
     cache->shpool->data = cache->sh;
     cache->shpool->log_nomem = 0;
@@ -145,13 +152,22 @@ ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
     entry = ngx_http_im_cache_find(cache, key, ngx_http_im_cache_hash(key));
 
     if (entry == NULL || !entry->valid
-        || (ngx_msec_int_t) (entry->asked - since) <= 0)
+        || (ngx_msec_int_t) (entry->requested - since) <= 0)
     {
-        cache->sh->counts.misses += (key->kind == NGX_HTTP_IM_CACHE_PROFILE);
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                       "im cache miss kind:%d id:%V entry:%p",
+                       key->kind, &key->id, entry);
+
+        cache->sh->stat.misses += (key->kind == NGX_HTTP_IM_CACHE_PROFILE);
         return NGX_DECLINED;
     }
 
-    cache->sh->counts.hits += (key->kind == NGX_HTTP_IM_CACHE_PROFILE);
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                   "im cache hit kind:%d id:%V entry:%p age:%M",
+                   key->kind, &key->id, entry,
+                   ngx_current_msec - entry->requested);
+
+    cache->sh->stat.hits += (key->kind == NGX_HTTP_IM_CACHE_PROFILE);
 
     len = entry->len[0] + entry->len[1];
 
@@ -173,13 +189,14 @@ ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
 
 void
 ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_key_t *key, ngx_msec_t asked, ngx_str_t values[2])
+    ngx_http_im_cache_key_t *key, ngx_msec_t requested, ngx_str_t values[2])
 {
     size_t                      len;
     u_char                     *p;
     uint32_t                    hash;
     ngx_msec_t                  changed;
     ngx_uint_t                  i;
+    ngx_http_im_cache_half_t   *half;
     ngx_http_im_cache_entry_t  *entry;
 
     len = values[0].len + values[1].len;
@@ -196,21 +213,28 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
     entry = ngx_http_im_cache_find(cache, key, hash);
 
     if (entry
-        && ((ngx_msec_int_t) (asked - entry->changed) <= 0
-            || (entry->valid && (ngx_msec_int_t) (asked - entry->asked) < 0)))
+        && ((ngx_msec_int_t) (requested - entry->changed) <= 0
+            || (entry->valid
+                && (ngx_msec_int_t) (requested - entry->requested) < 0)))
     {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im cache put kind:%d id:%V: values are outdated",
+                       key->kind, &key->id);
         goto done;
     }
 
-    if (entry && entry->room < len) {
+    if (entry && entry->capacity < len) {
         changed = entry->changed;
         ngx_http_im_cache_remove(cache, entry);
         entry = NULL;
     }
 
     if (entry == NULL) {
-        entry = ngx_http_im_cache_make(cache, key, hash, len);
+        entry = ngx_http_im_cache_create(cache, key, hash, len);
         if (entry == NULL) {
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                           "im cache put kind:%d id:%V: no memory",
+                           key->kind, &key->id);
             goto done;
         }
 
@@ -218,8 +242,8 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
 
     } else {
         ngx_queue_remove(&entry->queue);
-        ngx_queue_insert_head(&ngx_http_im_cache_half(cache, key->kind)->queue,
-                              &entry->queue);
+        half = ngx_http_im_cache_half_get(cache, key->kind);
+        ngx_queue_insert_head(&half->queue, &entry->queue);
     }
 
     p = entry->data + entry->id_len;
@@ -232,8 +256,12 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
         }
     }
 
-    entry->asked = asked;
+    entry->requested = requested;
     entry->valid = 1;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im cache put kind:%d id:%V entry:%p len:%uz",
+                   key->kind, &key->id, entry, len);
 
 done:
 
@@ -248,6 +276,9 @@ ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
     uint32_t                    hash;
     ngx_http_im_cache_entry_t  *entry;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im cache forget kind:%d id:%V", key->kind, &key->id);
+
     hash = ngx_http_im_cache_hash(key);
 
     ngx_http_im_cache_lock(cache);
@@ -255,7 +286,7 @@ ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
     entry = ngx_http_im_cache_find(cache, key, hash);
 
     if (entry == NULL) {
-        entry = ngx_http_im_cache_make(cache, key, hash, 0);
+        entry = ngx_http_im_cache_create(cache, key, hash, 0);
     }
 
     if (entry) {
@@ -268,11 +299,11 @@ ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
 
 
 void
-ngx_http_im_cache_read(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_counts_t *counts)
+ngx_http_im_cache_stat_get(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_stat_t *stat)
 {
     ngx_http_im_cache_lock(cache);
-    *counts = cache->sh->counts;
+    *stat = cache->sh->stat;
     ngx_http_im_cache_unlock(cache);
 }
 
@@ -306,11 +337,14 @@ ngx_http_im_cache_find(ngx_http_im_cache_t *cache,
 }
 
 
-/* the oldest of the same half make room */
+/*
+ * A new entry, not yet valid; the oldest of the same half are removed until it
+ * fits.  NULL: there is not enough memory.
+ */
 
 static ngx_http_im_cache_entry_t *
-ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_key_t *key, uint32_t hash, size_t room)
+ngx_http_im_cache_create(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_key_t *key, uint32_t hash, size_t capacity)
 {
     size_t                      head, size;
     ngx_uint_t                  n;
@@ -323,8 +357,8 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
     }
 
     head = offsetof(ngx_http_im_cache_entry_t, data) + key->id.len;
-    size = ngx_http_im_cache_slab(head + room);
-    half = ngx_http_im_cache_half(cache, key->kind);
+    size = ngx_http_im_cache_slab_size(head + capacity);
+    half = ngx_http_im_cache_half_get(cache, key->kind);
 
     for (n = 0; /* void */ ; n++) {
 
@@ -340,9 +374,15 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
             return NULL;
         }
 
-        cache->sh->counts.evictions += (half == cache->sh->half);
+        cache->sh->stat.evictions += (half == cache->sh->half);
 
         q = ngx_queue_last(&half->queue);
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im cache evict entry:%p for kind:%d id:%V",
+                       ngx_queue_data(q, ngx_http_im_cache_entry_t, queue),
+                       key->kind, &key->id);
+
         ngx_http_im_cache_remove(cache,
                      ngx_queue_data(q, ngx_http_im_cache_entry_t, queue));
     }
@@ -356,13 +396,13 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
     half->size += size;
 
     entry->changed = ngx_http_im_cache_long_ago();
-    entry->asked = 0;
+    entry->requested = 0;
     entry->valid = 0;
     entry->hash = hash;
     entry->scope = key->scope;
     entry->kind = (u_char) key->kind;
     entry->id_len = (u_char) key->id.len;
-    entry->room = (uint16_t) (size - head);
+    entry->capacity = (uint16_t) (size - head);
 
     ngx_memcpy(entry->data, key->id.data, key->id.len);
 
@@ -370,10 +410,10 @@ ngx_http_im_cache_make(ngx_http_im_cache_t *cache,
 }
 
 
-/* what an allocation takes: a power of two, or whole pages */
+/* the memory that an allocation takes: a power of two, or whole pages */
 
 static size_t
-ngx_http_im_cache_slab(size_t size)
+ngx_http_im_cache_slab_size(size_t size)
 {
     size_t  n;
 
@@ -388,7 +428,7 @@ ngx_http_im_cache_slab(size_t size)
 
 
 static ngx_http_im_cache_half_t *
-ngx_http_im_cache_half(ngx_http_im_cache_t *cache, ngx_uint_t kind)
+ngx_http_im_cache_half_get(ngx_http_im_cache_t *cache, ngx_uint_t kind)
 {
     return &cache->sh->half[kind == NGX_HTTP_IM_CACHE_RECENT];
 }
@@ -409,9 +449,9 @@ ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
         }
     }
 
-    ngx_http_im_cache_half(cache, entry->kind)->size -=
+    ngx_http_im_cache_half_get(cache, entry->kind)->size -=
                         offsetof(ngx_http_im_cache_entry_t, data)
-                        + entry->id_len + entry->room;
+                        + entry->id_len + entry->capacity;
 
     ngx_queue_remove(&entry->queue);
     ngx_slab_free_locked(cache->shpool, entry);

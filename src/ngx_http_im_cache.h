@@ -8,25 +8,24 @@
 
 
 /*
- * What the workers of a machine tell each other: names and pictures of users,
- * who wrote last in a group, up to when a conversation is in both inboxes, the
- * newest messages of a conversation.  The latter are large, so they have one
- * half of the zone and all others have the other.
+ * A cache in shared memory of what the workers have read from Redis or changed
+ * there.  Recent messages are large, so they have one half of the zone and
+ * the other kinds share the other.
  *
- * An entry knows when its values were asked for, and who takes it says how
- * old it may be.  What was asked for before a change made here is never
- * taken.
+ * An entry has the time at which its values were requested from Redis; the
+ * caller says how old they may be.  Values that were requested before a change
+ * made on this machine are never returned.
  */
 
 typedef enum {
-    NGX_HTTP_IM_CACHE_PROFILE = 0,    /* name, img */
-    NGX_HTTP_IM_CACHE_SENDER,         /* of a group: id, nothing */
-    NGX_HTTP_IM_CACHE_INBOX,         /* of a 1:1: time, nothing */
-    NGX_HTTP_IM_CACHE_RECENT          /* of any: newest rows, nothing */
+    NGX_HTTP_IM_CACHE_PROFILE = 0,    /* a user's name and img */
+    NGX_HTTP_IM_CACHE_SENDER,         /* a group's last sender: id, "" */
+    NGX_HTTP_IM_CACHE_INBOX,          /* of a 1:1 in both inboxes: time, "" */
+    NGX_HTTP_IM_CACHE_RECENT          /* a conversation's newest rows, "" */
 } ngx_http_im_cache_e;
 
 
-/* longer values are not kept: an entry is at most a page of memory */
+/* longer values are not stored: an entry is at most a page of memory */
 #define NGX_HTTP_IM_CACHE_MAX   3900
 
 
@@ -38,7 +37,7 @@ typedef struct {
 } ngx_http_im_cache_t;
 
 
-/* scope keeps stores and key prefixes apart */
+/* scope separates stores and key prefixes */
 
 typedef struct {
     ngx_http_im_cache_e       kind;
@@ -48,44 +47,44 @@ typedef struct {
 } ngx_http_im_cache_key_t;
 
 
-/* since the zone was made, by all workers */
+/* of all workers, since the zone was created */
 
 typedef struct {
-    uint64_t                  hits;      /* profiles that were there */
+    uint64_t                  hits;      /* profiles that were found */
     uint64_t                  misses;
     uint64_t                  evictions; /* but for recent messages */
-} ngx_http_im_cache_counts_t;
+} ngx_http_im_cache_stat_t;
 
 
-/* a zone of the module's; NULL after an error was logged */
-ngx_shm_zone_t *ngx_http_im_cache_zone(ngx_conf_t *cf, ngx_str_t *name,
+/* the module's zone; NULL after an error was logged */
+ngx_shm_zone_t *ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name,
     size_t size, void *tag);
 
-/* get is between lock and unlock, so that many cost one lock */
+/* _get is called between these two, so that many entries cost one lock */
 void ngx_http_im_cache_lock(ngx_http_im_cache_t *cache);
 void ngx_http_im_cache_unlock(ngx_http_im_cache_t *cache);
 
 /*
- * NGX_OK: values, asked for after since, are copied to the pool;
- * NGX_DECLINED; NGX_ERROR
+ * NGX_OK: values that were requested after since, copied to the pool;
+ * NGX_DECLINED: there are none; NGX_ERROR: out of memory
  */
 ngx_int_t ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_key_t *key, ngx_msec_t since, ngx_pool_t *pool,
     ngx_str_t values[2]);
 
-/* before anything that may still be under way, whatever the clock says */
+/* earlier than any request that may be in flight; msec wraps around */
 #define ngx_http_im_cache_long_ago()  (ngx_current_msec - NGX_MAX_INT32_VALUE)
 
-/* asked: when the values were asked for */
+/* values that were requested from Redis at that time */
 void ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_key_t *key, ngx_msec_t asked, ngx_str_t values[2]);
+    ngx_http_im_cache_key_t *key, ngx_msec_t requested, ngx_str_t values[2]);
 
-/* what was asked for until now is not the truth any more */
+/* a change was made: values that were requested until now are outdated */
 void ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_key_t *key);
 
-void ngx_http_im_cache_read(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_counts_t *counts);
+void ngx_http_im_cache_stat_get(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_stat_t *stat);
 
 
 #endif /* _NGX_HTTP_IM_CACHE_H_INCLUDED_ */

@@ -30,22 +30,23 @@ typedef enum {
     NGX_HTTP_IM_STORE_UNAVAILABLE,
     NGX_HTTP_IM_OUTCOME_UNKNOWN,
     NGX_HTTP_IM_STORE_TIMEOUT,
-    NGX_HTTP_IM_CODES                /* how many */
+    NGX_HTTP_IM_CODES                /* number of codes */
 } ngx_http_im_error_e;
 
 
 typedef struct {
     ngx_str_t    code;     /* for programs, stable */
     ngx_uint_t   status;
-    ngx_str_t    text;     /* for people, where the origin has none */
+    ngx_str_t    text;     /* for people, the default */
 } ngx_http_im_code_t;
 
 
+/* the row of a code, also of NGX_HTTP_IM_OK */
 const ngx_http_im_code_t *ngx_http_im_error_code(ngx_http_im_error_e id);
 
 /*
- * A script refuses by the code's name: the row of that name, or
- * NGX_HTTP_IM_OK where there is none.
+ * By name, as the scripts return it; NGX_HTTP_IM_OK: there is no error with
+ * this name.
  */
 ngx_http_im_error_e ngx_http_im_error_find(ngx_str_t *code);
 

@@ -15,7 +15,7 @@ typedef struct {
     ngx_http_im_error_t    *error;
 } ngx_http_im_field_ctx_t;
 
-/* an object of jansson's, or members taken apart without it */
+/* an object of jansson (json) or of json_flat (members) */
 
 typedef struct {
     json_t                   *json;
@@ -23,7 +23,7 @@ typedef struct {
     ngx_int_t                 n;
 } ngx_http_im_object_t;
 
-/* one of the three; a string lives as long as what it was read from */
+/* text or number by type; text points into the body or the tree */
 
 typedef enum {
     NGX_HTTP_IM_VALUE_STRING = 0,
@@ -36,7 +36,7 @@ typedef struct {
     ngx_str_t               text;
     int64_t                 number;
     json_t                 *json;
-    unsigned                plain:1;     /* nothing in it asks for an escape */
+    unsigned                plain:1;     /* needs no escape */
 } ngx_http_im_value_t;
 
 typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
@@ -117,6 +117,9 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     object.members = members;
     object.n = ngx_http_im_json_flat_read(body, len, members);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                   "im field read len:%uz flat members:%i", len, object.n);
+
     if (object.n != NGX_DECLINED) {
         return ngx_http_im_field_object(&ctx, fields, &object, args);
     }
@@ -128,6 +131,10 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
         if (json_error_code(&jerr) == json_error_out_of_memory) {
             return NGX_ERROR;
         }
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                       "im field not JSON: error:%d position:%d",
+                       (int) json_error_code(&jerr), jerr.position);
 
         return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
                                      "the body is not valid JSON at byte %d",
@@ -182,6 +189,9 @@ ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
         rc = ngx_http_im_field_readers[field->type](ctx, field, &value,
                                             (u_char *) args + field->offset);
         if (rc != NGX_OK) {
+            ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ctx->pool->log, 0,
+                           "im field \"%V\" type:%d rc:%i",
+                           &field->name, field->type, rc);
             return rc;
         }
     }
@@ -426,7 +436,7 @@ ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
         return rc;
     }
 
-    /* repeated ids count once, where they come first */
+    /* of repeated ids only the first is kept */
 
     seen = json_object();
     if (seen == NULL) {
@@ -526,7 +536,7 @@ ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
 
     if (fmt == NULL) {
         error->text = ngx_http_im_error_code(id)->text;
-        return NGX_DECLINED;
+        goto done;
     }
 
     p = ngx_pnalloc(pool, NGX_HTTP_IM_ERROR_LEN);
@@ -540,6 +550,12 @@ ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
                                     args)
                         - p;
     va_end(args);
+
+done:
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                   "im error code:%V text:\"%V\"",
+                   &ngx_http_im_error_code(id)->code, &error->text);
 
     return NGX_DECLINED;
 }

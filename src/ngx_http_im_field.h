@@ -10,9 +10,9 @@
 
 
 /*
- * A request's body is described by rows: the JSON member, its type, where it
- * goes in the call's arguments and what it may be.  Strings are copied to the
- * pool, so nothing of the parsed tree is needed after the read.
+ * The fields of a request's body are rows: the name of the JSON member, its
+ * type, its offset in the call's arguments and its limits.  Strings are copied
+ * to the pool, so they outlive the body and the parsed tree.
  */
 
 typedef enum {
@@ -21,11 +21,11 @@ typedef enum {
     NGX_HTTP_IM_FIELD_TEXT,      /* ngx_http_im_text_t; min, max in bytes */
     NGX_HTTP_IM_FIELD_INT,       /* int64_t; min and max are values */
     NGX_HTTP_IM_FIELD_IDS,       /* ngx_array_t of ngx_str_t, each once */
-    NGX_HTTP_IM_FIELD_OBJECTS    /* ngx_array_t of what sub describes */
+    NGX_HTTP_IM_FIELD_OBJECTS    /* ngx_array_t of structs, rows in sub */
 } ngx_http_im_field_e;
 
 
-/* a text that is answered again: escaped here, once */
+/* a text is stored and returned escaped: this is done once */
 
 typedef struct {
     ngx_str_t                  escaped;
@@ -36,7 +36,7 @@ typedef struct {
 
 #define NGX_HTTP_IM_FIELD_REQUIRED   1
 #define NGX_HTTP_IM_FIELD_EMPTY      2    /* "" counts as absent */
-#define NGX_HTTP_IM_FIELD_LATER      4    /* the call judges the form */
+#define NGX_HTTP_IM_FIELD_LATER      4    /* the call checks the form */
 
 
 typedef struct ngx_http_im_field_s  ngx_http_im_field_t;
@@ -48,12 +48,12 @@ struct ngx_http_im_field_s {
     size_t                       offset;
     int64_t                      min;
     int64_t                      max;
-    const ngx_http_im_field_t   *sub;     /* OBJECTS: rows and size of each */
+    const ngx_http_im_field_t   *sub;     /* OBJECTS: rows, size of one */
     size_t                       size;
 };
 
 
-/* as a max */
+/* for max */
 #define NGX_HTTP_IM_NO_LIMIT   INT64_MAX
 
 
@@ -63,22 +63,23 @@ struct ngx_http_im_field_s {
 
 typedef struct {
     ngx_http_im_error_e          id;
-    ngx_str_t                    text;    /* names the field */
+    ngx_str_t                    text;    /* has the field's name */
 } ngx_http_im_error_t;
 
 
 /*
- * NGX_OK; NGX_DECLINED: refusal tells why; NGX_ERROR: out of memory.  What
- * the body does not mention keeps the value args had before.
+ * NGX_OK; NGX_DECLINED: error is set; NGX_ERROR: out of memory.  Fields that
+ * are not in the body keep the values they have in args.
  */
 ngx_int_t ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     const ngx_http_im_field_t *fields, void *args,
     ngx_http_im_error_t *error);
 
+/* NGX_DECLINED, or NGX_ERROR: out of memory; fmt NULL: the id's own text */
 ngx_int_t ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
     ngx_http_im_error_e id, const char *fmt, ...);
 
-/* jansson seeds its hash on first use, from a file; done at start instead */
+/* at start: otherwise jansson reads a seed from a file on first use */
 void ngx_http_im_field_init(void);
 
 

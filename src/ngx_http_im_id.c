@@ -4,88 +4,79 @@
 #include <sys/random.h>
 
 
-/* eight bytes at once: what is asked of each is in its highest bit */
-
-#define ngx_http_im_id_all(byte)                                             \
-    ((uint64_t) 0x0101010101010101 * (byte))
-
-/* a byte above 127 may spoil its neighbour, and is not in any range itself */
-#define ngx_http_im_id_range(word, first, last)                              \
-    (((word) + ngx_http_im_id_all(0x80 - (first)))                           \
-     ^ ((word) + ngx_http_im_id_all(0x7f - (last))))
+static ngx_uint_t ngx_http_im_id_match(ngx_str_t *s,
+    const uint32_t alphabet[8]);
 
 
-static ngx_inline uint64_t ngx_http_im_id_bytes(uint64_t word);
+/* A-Z a-z 0-9 _ - . : @ */
+
+static const uint32_t  ngx_http_im_id_alphabet[8] = {
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+
+                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
+    0x07ff6000, /* 0000 0111 1111 1111  0110 0000 0000 0000 */
+
+                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
+    0x87ffffff, /* 1000 0111 1111 1111  1111 1111 1111 1111 */
+
+                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
+    0x07fffffe, /* 0000 0111 1111 1111  1111 1111 1111 1110 */
+
+    0x00000000, 0x00000000, 0x00000000, 0x00000000
+};
+
+
+/* 0-9 a-f */
+
+static const uint32_t  ngx_http_im_id_hex[8] = {
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+
+                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
+    0x03ff0000, /* 0000 0011 1111 1111  0000 0000 0000 0000 */
+
+                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+
+                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
+    0x0000007e, /* 0000 0000 0000 0000  0000 0000 0111 1110 */
+
+    0x00000000, 0x00000000, 0x00000000, 0x00000000
+};
 
 
 ngx_uint_t
 ngx_http_im_id_valid(ngx_str_t *id)
 {
-    size_t    n;
-    uint64_t  word, valid;
-
-    if (id->len == 0 || id->len > NGX_HTTP_IM_ID_MAX) {
-        return 0;
-    }
-
-    if (id->len < 8) {
-        word = ngx_http_im_id_all('a');
-        ngx_memcpy(&word, id->data, id->len);
-
-        return ngx_http_im_id_bytes(word) == ngx_http_im_id_all(0x80);
-    }
-
-    /* the last eight may have been seen in part */
-
-    ngx_memcpy(&word, id->data + id->len - 8, 8);
-
-    valid = ngx_http_im_id_bytes(word);
-
-    for (n = 0; n + 8 < id->len; n += 8) {
-        ngx_memcpy(&word, id->data + n, 8);
-
-        valid &= ngx_http_im_id_bytes(word);
-    }
-
-    return valid == ngx_http_im_id_all(0x80);
-}
-
-
-static ngx_inline uint64_t
-ngx_http_im_id_bytes(uint64_t word)
-{
-    uint64_t  ranges;
-
-    ranges = ngx_http_im_id_range(word, '-', '.')
-             ^ ngx_http_im_id_range(word, '0', ':')
-             ^ ngx_http_im_id_range(word, '@', 'Z')
-             ^ ngx_http_im_id_range(word, '_', '_')
-             ^ ngx_http_im_id_range(word, 'a', 'z');
-
-    return ranges & ~word & ngx_http_im_id_all(0x80);
+    return id->len > 0 && id->len <= NGX_HTTP_IM_ID_MAX
+           && ngx_http_im_id_match(id, ngx_http_im_id_alphabet);
 }
 
 
 ngx_uint_t
 ngx_http_im_id_is_pair(ngx_str_t *id)
 {
-    size_t    n;
-    uint64_t  word, hex;
+    return id->len == NGX_HTTP_IM_PAIR_LEN
+           && ngx_http_im_id_match(id, ngx_http_im_id_hex);
+}
 
-    if (id->len != NGX_HTTP_IM_PAIR_LEN) {
-        return 0;
+
+/* whether all bytes are in the alphabet, a bitmap of 256 */
+
+static ngx_uint_t
+ngx_http_im_id_match(ngx_str_t *s, const uint32_t alphabet[8])
+{
+    size_t  i;
+    u_char  ch;
+
+    for (i = 0; i < s->len; i++) {
+        ch = s->data[i];
+
+        if (!(alphabet[ch >> 5] & (1U << (ch & 0x1f)))) {
+            return 0;
+        }
     }
 
-    hex = ngx_http_im_id_all(0x80);
-
-    for (n = 0; n < NGX_HTTP_IM_PAIR_LEN; n += 8) {
-        ngx_memcpy(&word, id->data + n, 8);
-
-        hex &= (ngx_http_im_id_range(word, '0', '9')
-                ^ ngx_http_im_id_range(word, 'a', 'f')) & ~word;
-    }
-
-    return hex == ngx_http_im_id_all(0x80);
+    return 1;
 }
 
 
@@ -144,7 +135,7 @@ ngx_http_im_id_split(ngx_str_t *id, ngx_str_t *shown, ngx_str_t *type)
         return;
     }
 
-    /* p is where N begins; before it must stand "PREFIX_T_" */
+    /* p is the start of N, "PREFIX_T_" must be before it */
 
     p++;
 
@@ -193,7 +184,7 @@ ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN])
 {
     uint64_t  z;
 
-    /* splitmix64: a bijection of a counter, so one state never repeats */
+    /* splitmix64: a bijection of a counter, so no output repeats */
 
     *state += 0x9e3779b97f4a7c15ULL;
 

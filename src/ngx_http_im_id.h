@@ -16,28 +16,29 @@
 /* 1 to 64 bytes of A-Z a-z 0-9 _ - . : @ */
 ngx_uint_t ngx_http_im_id_valid(ngx_str_t *id);
 
-/* has the form of a 1:1 conversation's id: 24 lower-case hex digits */
+/* whether it is the id of a 1:1 conversation: 24 lower-case hex digits */
 ngx_uint_t ngx_http_im_id_is_pair(ngx_str_t *id);
 
-/* the 1:1 conversation of two users, the same whichever comes first */
+/* the id of the 1:1 conversation of two users, in either order */
 void ngx_http_im_id_pair(ngx_str_t *a, ngx_str_t *b,
     u_char dst[NGX_HTTP_IM_PAIR_LEN]);
 
-/* the same bytes, in ids and in anything else */
+/* for any strings */
 ngx_uint_t ngx_http_im_str_eq(const ngx_str_t *a, const ngx_str_t *b);
 
-/* the order of bytes, as memcmp() has it */
+/* in the order of bytes, as memcmp() */
 ngx_int_t ngx_http_im_id_order(ngx_str_t *a, ngx_str_t *b);
 
-/* PREFIX_T_N shows as id N and type T, anything else whole and typeless */
+/* PREFIX_T_N is shown as id N and type T, others unchanged and type "" */
 void ngx_http_im_id_split(ngx_str_t *id, ngx_str_t *shown, ngx_str_t *type);
 
-/* "12-0123456789abcdef" -> 12, 0 if it cannot be a message's id */
+/* "12-0123456789abcdef" -> 12; 0: not the id of a message */
 uint64_t ngx_http_im_id_msg_seq(ngx_str_t *msg_id);
 
-/* hex digits that no other message has; the state is the caller's */
+/* the random part of a message's id; the state is a worker's, from _seed */
 void ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN]);
 
+/* NGX_ERROR after an error was logged */
 ngx_int_t ngx_http_im_id_seed(uint64_t *state, ngx_log_t *log);
 
 

@@ -3,7 +3,7 @@
 #include "ngx_http_im_id.h"
 
 
-/* an int64_t holds them whatever they are */
+/* so many always fit into an int64_t */
 #define NGX_HTTP_IM_JSON_FLAT_DIGITS   18
 
 
@@ -48,7 +48,9 @@ ngx_http_im_json_flat_read(u_char *body, size_t len,
 
         p = ngx_http_im_json_flat_string(p, last, &member->name);
 
-        if (p == NULL || ngx_http_im_json_flat_find(members, n, &member->name)) {
+        if (p == NULL
+            || ngx_http_im_json_flat_find(members, n, &member->name))
+        {
             return NGX_DECLINED;
         }
 
@@ -167,7 +169,7 @@ ngx_http_im_json_flat_string(u_char *p, u_char *last, ngx_str_t *string)
 }
 
 
-/* past bytes that stand for themselves, as far as eight at a time will do */
+/* skips bytes that end no string and need no check, eight at a time */
 
 static ngx_inline u_char *
 ngx_http_im_json_flat_skip(u_char *p, u_char *last)
@@ -182,8 +184,9 @@ ngx_http_im_json_flat_skip(u_char *p, u_char *last)
         ngx_memcpy(&word, p, 8);
 
         /*
-         * The highest bit of each byte: is it over 0x7f, under 0x20, a quote,
-         * a backslash?  The first yes is right, it borrowed from none.
+         * The highest bit of a byte is set if it is over 0x7f, under 0x20, a
+         * quote or a backslash.  A borrow can set it falsely only after a byte
+         * that has it set, so the first one is right.
          */
 
         special = word | (word - ones * 0x20) | ((word ^ ones * '"') - ones)
@@ -201,7 +204,7 @@ ngx_http_im_json_flat_skip(u_char *p, u_char *last)
 }
 
 
-/* the byte after a character of two to four bytes, in its only valid form */
+/* the byte after a valid UTF-8 character of two to four bytes, or NULL */
 
 static u_char *
 ngx_http_im_json_flat_utf8(u_char *p, u_char *last)
@@ -209,7 +212,7 @@ ngx_http_im_json_flat_utf8(u_char *p, u_char *last)
     u_char      low, high;
     ngx_uint_t  n;
 
-    /* most of those of three bytes, Chinese among them */
+    /* the common ones of three bytes, Chinese among them */
 
     if (*p >= 0xe1 && *p <= 0xec && last - p >= 3
         && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80)
@@ -261,7 +264,10 @@ ngx_http_im_json_flat_utf8(u_char *p, u_char *last)
 }
 
 
-/* the byte after the digits: a fraction or an exponent is no end of a value */
+/*
+ * The byte after the digits, or NULL.  A fraction or an exponent is declined
+ * by the caller, as it is not the end of a value.
+ */
 
 static u_char *
 ngx_http_im_json_flat_integer(u_char *p, u_char *last, int64_t *number)

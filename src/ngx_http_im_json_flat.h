@@ -8,11 +8,10 @@
 
 
 /*
- * Almost every body is one flat object of a few strings without escapes and
- * small integers.  Such a body is taken apart where it lies, at a tenth of
- * what a tree of it costs.  Everything else, valid or not, is NGX_DECLINED
- * and for jansson to judge: nothing is refused here, so there is one judge
- * of what JSON is.
+ * Reads a body that is one flat object of strings without escapes and small
+ * integers, as almost every body is, without copying: about ten times faster
+ * than building a tree.  Any other body, valid or not, is NGX_DECLINED and
+ * left to jansson, so only jansson decides what is not JSON.
  */
 
 #define NGX_HTTP_IM_JSON_FLAT_MAX   16
@@ -20,18 +19,18 @@
 
 typedef struct {
     ngx_str_t    name;
-    ngx_str_t    text;       /* in the body; data is NULL for an integer */
+    ngx_str_t    text;       /* in the body; data is NULL: an integer */
     int64_t      number;
 } ngx_http_im_json_flat_t;
 
 
-/* the number of members, each name once, or NGX_DECLINED */
+/* the number of members, each with another name, or NGX_DECLINED */
 ngx_int_t ngx_http_im_json_flat_read(u_char *body, size_t len,
     ngx_http_im_json_flat_t members[NGX_HTTP_IM_JSON_FLAT_MAX]);
 
-/* the one of n that has this name, or NULL */
-ngx_http_im_json_flat_t *ngx_http_im_json_flat_find(ngx_http_im_json_flat_t *members,
-    ngx_int_t n, const ngx_str_t *name);
+/* by name among n members, or NULL */
+ngx_http_im_json_flat_t *ngx_http_im_json_flat_find(
+    ngx_http_im_json_flat_t *members, ngx_int_t n, const ngx_str_t *name);
 
 
 #endif /* _NGX_HTTP_IM_JSON_FLAT_H_INCLUDED_ */

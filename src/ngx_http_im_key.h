@@ -8,9 +8,9 @@
 
 
 /*
- * Every key in Redis is spelled here: PREFIX{c:ID}:X for a conversation,
- * PREFIX{u:ID}:X for a user.  The hash tag keeps all keys of one conversation
- * (or one user) in one slot.  docs/redis-schema.md tells what is in them.
+ * The keys in Redis: PREFIX{c:ID}:X for a conversation, PREFIX{u:ID}:X for a
+ * user.  The hash tag puts all keys of a conversation (or a user) into one
+ * slot.  Their contents are described in docs/redis-schema.md.
  */
 
 typedef enum {
@@ -29,7 +29,7 @@ typedef enum {
 #define NGX_HTTP_IM_KEY_LEN  (sizeof("{c:}:h") - 1 + 64)
 
 
-/* NGX_ERROR when out of memory; the key lives in the pool */
+/* NGX_OK, or NGX_ERROR: out of memory; the key is allocated from the pool */
 ngx_int_t ngx_http_im_key(ngx_pool_t *pool, ngx_str_t *key,
     const ngx_str_t *prefix, ngx_http_im_key_e what, const ngx_str_t *id);
 

@@ -318,7 +318,7 @@ ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a name and a size of at least 32k";
     }
 
-    imcf->cache = ngx_http_im_cache_zone(cf, &name, size,
+    imcf->cache = ngx_http_im_cache_zone_add(cf, &name, size,
                                          &ngx_http_im_module);
 
     return imcf->cache ? NGX_CONF_OK : NGX_CONF_ERROR;
@@ -416,7 +416,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
     if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
-        imcf->cache = ngx_http_im_cache_zone(cf, &name, 48 * 1024 * 1024,
+        imcf->cache = ngx_http_im_cache_zone_add(cf, &name, 48 * 1024 * 1024,
                                              &ngx_http_im_module);
         if (imcf->cache == NULL) {
             return NGX_ERROR;
@@ -456,7 +456,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         store[i]->nscripts = NGX_HTTP_IM_SCRIPTS;
     }
 
-    return ngx_http_im_status_zone(cf, imcf, ngx_http_im_commands);
+    return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
 }
 
 

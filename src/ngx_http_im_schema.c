@@ -4,7 +4,7 @@
 #include "ngx_http_im_reply.h"
 
 
-/* where things are in a head, see src/script/send.lua */
+/* offsets in a head, see src/script/send.lua */
 
 #define NGX_HTTP_IM_HEAD_SEQ          1
 #define NGX_HTTP_IM_HEAD_TIME         16
@@ -146,7 +146,7 @@ ngx_http_im_row_is_last(ngx_http_im_row_t *row, ngx_http_im_head_t *head)
 }
 
 
-/* milliseconds of our century: what stands in JSON must be a number there */
+/* no leading zero, as it is written to JSON as a number */
 
 ngx_uint_t
 ngx_http_im_time_valid(ngx_str_t *time)
@@ -217,7 +217,7 @@ ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id)
 }
 
 
-/* up to the next space, which is passed */
+/* up to the next space, which is skipped */
 
 static ngx_int_t
 ngx_http_im_schema_word(u_char **p, u_char *last, ngx_str_t *word)

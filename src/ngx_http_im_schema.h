@@ -8,27 +8,27 @@
 
 
 /*
- * What the scripts put into strings, read back.  Every string points into
- * the reply.  NGX_ERROR where the text has not the form; the scripts in
- * src/script write it, docs/redis-schema.md shows it.
+ * Parses the strings that the scripts in src/script store; their format is
+ * described in docs/redis-schema.md.  All parsed strings point into the reply.
+ * NGX_OK, or NGX_ERROR: the string is malformed.
  */
 
-/* how much of a head tells all but the text of the last message */
+/* so many bytes of a head have all but the text of the last message */
 #define NGX_HTTP_IM_HEAD_PREFIX   "199"
 
 
 typedef struct {
     ngx_uint_t    group;
     int64_t       seq;         /* of the last message */
-    ngx_str_t     time;        /* of it, or of the creation */
+    ngx_str_t     time;        /* of the last message, or of the creation */
     ngx_str_t     type;
-    ngx_str_t     from;        /* "" when there is no message */
+    ngx_str_t     from;        /* "": there is no message */
     ngx_str_t     text;        /* escaped */
 
-    /* 1:1 only, in the order of bytes */
+    /* 1:1 only, the users in the order of bytes */
     ngx_str_t     users[2];
-    int64_t       read[2];     /* their positions */
-    ngx_uint_t    first;       /* which of them wrote first */
+    int64_t       read[2];     /* their read positions */
+    ngx_uint_t    first;       /* index of the one who wrote first */
 } ngx_http_im_head_t;
 
 
@@ -44,13 +44,14 @@ typedef struct {
 
 ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 
-/* NGX_DECLINED: the row that keeps an empty timeline in being */
+/* NGX_DECLINED: the empty row, which keeps the key of an empty timeline */
 ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);
 
-/* is the row that of the message which the head, or its prefix, shows? */
+/* whether the row is the last message of the head, or of a prefix of it */
 ngx_uint_t ngx_http_im_row_is_last(ngx_http_im_row_t *row,
     ngx_http_im_head_t *head);
 
+/* milliseconds since the epoch, of 13 digits */
 ngx_uint_t ngx_http_im_time_valid(ngx_str_t *time);
 
 /* an entry of an inbox: the 1:1 conversation's id and the other user's */
@@ -58,8 +59,8 @@ ngx_int_t ngx_http_im_inbox_parse(ngx_str_t *src, ngx_str_t *conv_id,
     ngx_str_t *peer);
 
 /*
- * The next of a group's members, from "\"a\",\"b\""; NGX_DONE after the last.
- * src is moved on.
+ * Takes the first id from src, a group's members as "a","b" with the quotes;
+ * NGX_DONE: src is empty.
  */
 ngx_int_t ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id);
 

@@ -4,33 +4,53 @@
 
 
 struct ngx_http_im_stat_sh_s {
-    ngx_queue_t                blocks;
+    ngx_queue_t                blocks;        /* of ngx_http_im_stat_t */
     ngx_uint_t                 generation;    /* of the last configuration */
     time_t                     since;
 };
 
 
-static ngx_int_t ngx_http_im_stat_init(ngx_shm_zone_t *zone, void *data);
-static void ngx_http_im_stat_reap(ngx_http_im_stat_zone_t *counts,
+/* upper bound of a bucket of the histogram */
+
+typedef struct {
+    ngx_msec_t                 ms;
+    ngx_str_t                  seconds;
+} ngx_http_im_stat_bound_t;
+
+
+static ngx_int_t ngx_http_im_stat_init(ngx_shm_zone_t *shm_zone, void *data);
+static void ngx_http_im_stat_reap(ngx_http_im_stat_zone_t *zone,
     ngx_uint_t starting);
-static ngx_uint_t ngx_http_im_stat_is_dead(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count, ngx_uint_t starting);
-static void ngx_http_im_stat_merge(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count);
-static ngx_int_t ngx_http_im_stat_add_dead(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count);
-static ngx_http_im_stat_t *ngx_http_im_stat_dead_find(
-    ngx_http_im_stat_zone_t *counts, ngx_http_im_stat_t *count);
+static ngx_uint_t ngx_http_im_stat_is_dead(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat, ngx_uint_t starting);
+static void ngx_http_im_stat_merge(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat);
+static ngx_int_t ngx_http_im_stat_sum_add(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat);
+static ngx_http_im_stat_t *ngx_http_im_stat_sum_find(
+    ngx_http_im_stat_zone_t *zone, ngx_http_im_stat_t *stat);
 static ngx_http_im_stat_t *ngx_http_im_stat_copy(ngx_pool_t *pool,
-    ngx_http_im_stat_t *count);
+    ngx_http_im_stat_t *stat);
 
 
-/* nginx's clock has milliseconds: nothing finer can be told */
+/* nginx's clock counts milliseconds, so there is no finer bucket */
 
-static const ngx_msec_t
-    ngx_http_im_stat_bounds[NGX_HTTP_IM_STAT_BUCKETS - 1] =
+static const ngx_http_im_stat_bound_t
+    ngx_http_im_stat_bounds[NGX_HTTP_IM_STAT_BUCKETS] =
 {
-    1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000
+    { 1,    ngx_string("0.001") },
+    { 2,    ngx_string("0.002") },
+    { 5,    ngx_string("0.005") },
+    { 10,   ngx_string("0.01") },
+    { 20,   ngx_string("0.02") },
+    { 50,   ngx_string("0.05") },
+    { 100,  ngx_string("0.1") },
+    { 200,  ngx_string("0.2") },
+    { 500,  ngx_string("0.5") },
+    { 1000, ngx_string("1") },
+    { 2000, ngx_string("2") },
+    { 5000, ngx_string("5") },
+    { 0,    ngx_string("+Inf") }
 };
 
 
@@ -38,63 +58,66 @@ ngx_shm_zone_t *
 ngx_http_im_stat_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag)
 {
-    ngx_shm_zone_t           *zone;
-    ngx_http_im_stat_zone_t  *counts;
+    ngx_shm_zone_t           *shm_zone;
+    ngx_http_im_stat_zone_t  *zone;
 
-    counts = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_stat_zone_t));
-    if (counts == NULL) {
-        return NULL;
-    }
-
-    zone = ngx_shared_memory_add(cf, name, size, tag);
+    zone = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_stat_zone_t));
     if (zone == NULL) {
         return NULL;
     }
 
-    zone->init = ngx_http_im_stat_init;
-    zone->data = counts;
+    shm_zone = ngx_shared_memory_add(cf, name, size, tag);
+    if (shm_zone == NULL) {
+        return NULL;
+    }
 
-    return zone;
+    shm_zone->init = ngx_http_im_stat_init;
+    shm_zone->data = zone;
+
+    return shm_zone;
 }
 
 
 /*
- * The zone goes over to the next configuration only between the same two
- * tags, that is, within the same image of the module: so what is in it has
- * the layout that this code knows.
+ * The next configuration takes over a zone only if both have the same tag,
+ * that is, the same image of the module: the layout of the zone is known.
  */
 
 static ngx_int_t
-ngx_http_im_stat_init(ngx_shm_zone_t *zone, void *data)
+ngx_http_im_stat_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_im_stat_zone_t  *old = data;
 
-    ngx_http_im_stat_zone_t  *counts;
+    ngx_http_im_stat_zone_t  *zone;
 
-    counts = zone->data;
-    counts->shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    zone = shm_zone->data;
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
     if (old) {
-        counts->sh = old->sh;
+        zone->sh = old->sh;
 
-    } else if (zone->shm.exists) {
-        counts->sh = counts->shpool->data;
+    } else if (shm_zone->shm.exists) {
+        zone->sh = zone->shpool->data;
 
     } else {
-        counts->sh = ngx_slab_calloc(counts->shpool,
-                                     sizeof(ngx_http_im_stat_sh_t));
-        if (counts->sh == NULL) {
+        zone->sh = ngx_slab_calloc(zone->shpool,
+                                   sizeof(ngx_http_im_stat_sh_t));
+        if (zone->sh == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_queue_init(&counts->sh->blocks);
-        counts->sh->since = ngx_time();
+        ngx_queue_init(&zone->sh->blocks);
+        zone->sh->since = ngx_time();
 
-        counts->shpool->data = counts->sh;
-        counts->shpool->log_nomem = 0;
+        zone->shpool->data = zone->sh;
+        zone->shpool->log_nomem = 0;
     }
 
-    counts->generation = ++counts->sh->generation;
+    zone->generation = ++zone->sh->generation;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, shm_zone->shm.log, 0,
+                   "im stat zone:%p generation:%ui",
+                   zone->sh, zone->generation);
 
     return NGX_OK;
 }
@@ -104,188 +127,221 @@ ngx_http_im_stat_t *
 ngx_http_im_stat_create(ngx_pool_t *pool, const ngx_str_t *name,
     ngx_uint_t size)
 {
-    ngx_http_im_stat_t  *count;
+    ngx_http_im_stat_t  *stat;
 
-    count = ngx_pcalloc(pool, offsetof(ngx_http_im_stat_t, n)
-                              + size * sizeof(uint64_t));
-    if (count == NULL) {
+    stat = ngx_pcalloc(pool, offsetof(ngx_http_im_stat_t, n)
+                             + size * sizeof(uint64_t));
+    if (stat == NULL) {
         return NULL;
     }
 
     if (name) {
-        count->name = *name;
-        count->is_store = 1;
+        stat->name = *name;
+        stat->is_store = 1;
     }
 
-    count->size = size;
+    stat->size = size;
 
-    return count;
+    return stat;
 }
 
 
 void
-ngx_http_im_stat_start(ngx_http_im_stat_zone_t *counts)
+ngx_http_im_stat_start(ngx_http_im_stat_zone_t *zone)
 {
-    ngx_shmtx_lock(&counts->shpool->mutex);
-    ngx_http_im_stat_reap(counts, 1);
-    ngx_shmtx_unlock(&counts->shpool->mutex);
+    ngx_shmtx_lock(&zone->shpool->mutex);
+    ngx_http_im_stat_reap(zone, 1);
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
 
 ngx_http_im_stat_t *
-ngx_http_im_stat_attach(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count, ngx_log_t *log)
+ngx_http_im_stat_attach(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat, ngx_log_t *log)
 {
     size_t               len;
     ngx_http_im_stat_t  *block;
 
-    len = offsetof(ngx_http_im_stat_t, n) + count->size * sizeof(uint64_t);
+    len = offsetof(ngx_http_im_stat_t, n) + stat->size * sizeof(uint64_t);
 
-    ngx_shmtx_lock(&counts->shpool->mutex);
+    ngx_shmtx_lock(&zone->shpool->mutex);
 
-    /* slab gives what starts with a cache line, as it is larger than one */
+    /*
+     * Blocks are larger than a cache line, so slab aligns them to at least
+     * one: workers do not share lines.
+     */
 
-    block = ngx_slab_calloc_locked(counts->shpool, len + count->name.len);
+    block = ngx_slab_calloc_locked(zone->shpool, len + stat->name.len);
 
     if (block) {
         block->pid = ngx_pid;
         block->worker = ngx_worker;
-        block->generation = counts->generation;
+        block->generation = zone->generation;
         block->started = ngx_time();
-        block->size = count->size;
-        block->is_store = count->is_store;
-        block->name.len = count->name.len;
+        block->size = stat->size;
+        block->is_store = stat->is_store;
+        block->name.len = stat->name.len;
         block->name.data = (u_char *) block + len;
 
-        if (count->name.len) {
-            ngx_memcpy(block->name.data, count->name.data, count->name.len);
+        if (stat->name.len) {
+            ngx_memcpy(block->name.data, stat->name.data, stat->name.len);
         }
 
-        ngx_queue_insert_tail(&counts->sh->blocks, &block->queue);
+        ngx_queue_insert_tail(&zone->sh->blocks, &block->queue);
     }
 
-    ngx_shmtx_unlock(&counts->shpool->mutex);
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 
     if (block == NULL) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "im no room for the figures of this worker: they show "
-                      "in the totals when it ends");
-        return count;
+                      "im no room for the counters of this worker, they "
+                      "are added to the totals when it exits");
+        return stat;
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, log, 0,
+                   "im stat attach block:%p store:\"%V\" worker:%ui "
+                   "generation:%ui",
+                   block, &block->name, block->worker, block->generation);
 
     return block;
 }
 
 
 void
-ngx_http_im_stat_detach(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count)
+ngx_http_im_stat_detach(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat)
 {
-    ngx_shmtx_lock(&counts->shpool->mutex);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im stat detach block:%p store:\"%V\" pid:%P",
+                   stat, &stat->name, stat->pid);
 
-    if (count->pid) {
-        ngx_http_im_stat_merge(counts, count);
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (stat->pid) {
+        ngx_http_im_stat_merge(zone, stat);
 
     } else {
-        (void) ngx_http_im_stat_add_dead(counts, count);
+
+        /* the zone was full: counted in a block of the worker's own */
+
+        (void) ngx_http_im_stat_sum_add(zone, stat);
     }
 
-    ngx_shmtx_unlock(&counts->shpool->mutex);
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
 
-/* those that ended without a word; the mutex is held */
+/*
+ * Merges the blocks of workers that were killed and could not detach them.
+ * The mutex is locked.
+ */
 
 static void
-ngx_http_im_stat_reap(ngx_http_im_stat_zone_t *counts, ngx_uint_t starting)
+ngx_http_im_stat_reap(ngx_http_im_stat_zone_t *zone, ngx_uint_t starting)
 {
     ngx_queue_t         *q, *next;
-    ngx_http_im_stat_t  *count;
+    ngx_http_im_stat_t  *stat;
 
-    for (q = ngx_queue_head(&counts->sh->blocks);
-         q != ngx_queue_sentinel(&counts->sh->blocks);
+    for (q = ngx_queue_head(&zone->sh->blocks);
+         q != ngx_queue_sentinel(&zone->sh->blocks);
          q = next)
     {
         next = ngx_queue_next(q);
-        count = ngx_queue_data(q, ngx_http_im_stat_t, queue);
+        stat = ngx_queue_data(q, ngx_http_im_stat_t, queue);
 
-        if (ngx_http_im_stat_is_dead(counts, count, starting)) {
-            ngx_http_im_stat_merge(counts, count);
+        if (ngx_http_im_stat_is_dead(zone, stat, starting)) {
+            ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                           "im stat dead worker:%ui pid:%P block:%p "
+                           "store:\"%V\"",
+                           stat->worker, stat->pid, stat, &stat->name);
+
+            ngx_http_im_stat_merge(zone, stat);
         }
     }
 }
 
 
 /*
- * A worker that starts takes the place of the one of its number and
- * configuration: that one is dead, even if there is a process of its id.
- * A process of another user may be a worker: "user" may have been changed.
+ * A worker that starts replaces the one of the same number and configuration,
+ * which is dead even if its pid is in use again.  EPERM does not mean dead: a
+ * worker of the previous configuration may run as another user.
  */
 
 static ngx_uint_t
-ngx_http_im_stat_is_dead(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count, ngx_uint_t starting)
+ngx_http_im_stat_is_dead(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat, ngx_uint_t starting)
 {
-    if (count->pid == 0) {
+    if (stat->pid == 0) {
         return 0;
     }
 
-    if (count->pid == ngx_pid) {
+    if (stat->pid == ngx_pid) {
         return starting;
     }
 
-    if (starting && count->worker == ngx_worker
-        && count->generation == counts->generation)
+    if (starting && stat->worker == ngx_worker
+        && stat->generation == zone->generation)
     {
         return 1;
     }
 
-    return kill(count->pid, 0) == -1 && ngx_errno == NGX_ESRCH;
+    return kill(stat->pid, 0) == -1 && ngx_errno == NGX_ESRCH;
 }
 
 
+/*
+ * Adds the counters of a block to the sum of the dead of its name, and frees
+ * it.  The first block of a name becomes the sum.
+ */
+
 static void
-ngx_http_im_stat_merge(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count)
+ngx_http_im_stat_merge(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat)
 {
     ngx_uint_t  i;
 
-    ngx_queue_remove(&count->queue);
+    ngx_queue_remove(&stat->queue);
 
-    if (ngx_http_im_stat_add_dead(counts, count) == NGX_OK) {
-        ngx_slab_free_locked(counts->shpool, count);
+    if (ngx_http_im_stat_sum_add(zone, stat) == NGX_OK) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im stat merged block:%p", stat);
+
+        ngx_slab_free_locked(zone->shpool, stat);
         return;
     }
 
-    /* the first of its name */
-
     for (i = 0; i < NGX_HTTP_IM_STAT_GAUGES; i++) {
-        count->n[i] = 0;
+        stat->n[i] = 0;
     }
 
-    count->pid = 0;
+    stat->pid = 0;
 
-    ngx_queue_insert_head(&counts->sh->blocks, &count->queue);
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im stat new sum block:%p store:\"%V\"",
+                   stat, &stat->name);
+
+    ngx_queue_insert_head(&zone->sh->blocks, &stat->queue);
 }
 
 
-/* adds its counters to those gone of its name; NGX_DECLINED: none is gone */
+/* NGX_DECLINED: there is no sum of its name */
 
 static ngx_int_t
-ngx_http_im_stat_add_dead(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count)
+ngx_http_im_stat_sum_add(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat)
 {
     ngx_uint_t           i;
-    ngx_http_im_stat_t  *gone;
+    ngx_http_im_stat_t  *sum;
 
-    gone = ngx_http_im_stat_dead_find(counts, count);
+    sum = ngx_http_im_stat_sum_find(zone, stat);
 
-    if (gone == NULL) {
+    if (sum == NULL) {
         return NGX_DECLINED;
     }
 
-    for (i = NGX_HTTP_IM_STAT_GAUGES; i < count->size; i++) {
-        gone->n[i] += count->n[i];
+    for (i = NGX_HTTP_IM_STAT_GAUGES; i < stat->size; i++) {
+        sum->n[i] += stat->n[i];
     }
 
     return NGX_OK;
@@ -293,20 +349,20 @@ ngx_http_im_stat_add_dead(ngx_http_im_stat_zone_t *counts,
 
 
 static ngx_http_im_stat_t *
-ngx_http_im_stat_dead_find(ngx_http_im_stat_zone_t *counts,
-    ngx_http_im_stat_t *count)
+ngx_http_im_stat_sum_find(ngx_http_im_stat_zone_t *zone,
+    ngx_http_im_stat_t *stat)
 {
     ngx_queue_t         *q;
-    ngx_http_im_stat_t  *gone;
+    ngx_http_im_stat_t  *sum;
 
-    for (q = ngx_queue_head(&counts->sh->blocks);
-         q != ngx_queue_sentinel(&counts->sh->blocks);
+    for (q = ngx_queue_head(&zone->sh->blocks);
+         q != ngx_queue_sentinel(&zone->sh->blocks);
          q = ngx_queue_next(q))
     {
-        gone = ngx_queue_data(q, ngx_http_im_stat_t, queue);
+        sum = ngx_queue_data(q, ngx_http_im_stat_t, queue);
 
-        if (gone->pid == 0 && ngx_http_im_stat_eq(gone, count)) {
-            return gone;
+        if (sum->pid == 0 && ngx_http_im_stat_eq(sum, stat)) {
+            return sum;
         }
     }
 
@@ -326,23 +382,23 @@ ngx_http_im_stat_eq(ngx_http_im_stat_t *a, ngx_http_im_stat_t *b)
 
 
 ngx_int_t
-ngx_http_im_stat_read(ngx_http_im_stat_zone_t *counts, ngx_array_t *blocks)
+ngx_http_im_stat_read(ngx_http_im_stat_zone_t *zone, ngx_array_t *blocks)
 {
     ngx_int_t            rc;
     ngx_queue_t         *q;
-    ngx_http_im_stat_t  *count, **copy;
+    ngx_http_im_stat_t  *stat, **copy;
 
     rc = NGX_OK;
 
-    ngx_shmtx_lock(&counts->shpool->mutex);
+    ngx_shmtx_lock(&zone->shpool->mutex);
 
-    ngx_http_im_stat_reap(counts, 0);
+    ngx_http_im_stat_reap(zone, 0);
 
-    for (q = ngx_queue_head(&counts->sh->blocks);
-         q != ngx_queue_sentinel(&counts->sh->blocks);
+    for (q = ngx_queue_head(&zone->sh->blocks);
+         q != ngx_queue_sentinel(&zone->sh->blocks);
          q = ngx_queue_next(q))
     {
-        count = ngx_queue_data(q, ngx_http_im_stat_t, queue);
+        stat = ngx_queue_data(q, ngx_http_im_stat_t, queue);
 
         copy = ngx_array_push(blocks);
         if (copy == NULL) {
@@ -350,30 +406,30 @@ ngx_http_im_stat_read(ngx_http_im_stat_zone_t *counts, ngx_array_t *blocks)
             break;
         }
 
-        *copy = ngx_http_im_stat_copy(blocks->pool, count);
+        *copy = ngx_http_im_stat_copy(blocks->pool, stat);
         if (*copy == NULL) {
             rc = NGX_ERROR;
             break;
         }
     }
 
-    ngx_shmtx_unlock(&counts->shpool->mutex);
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
 }
 
 
-/* figure by figure, as their worker goes on counting */
+/* each counter is read once, as the worker goes on counting */
 
 static ngx_http_im_stat_t *
-ngx_http_im_stat_copy(ngx_pool_t *pool, ngx_http_im_stat_t *count)
+ngx_http_im_stat_copy(ngx_pool_t *pool, ngx_http_im_stat_t *stat)
 {
     ngx_str_t            name;
     ngx_uint_t           i;
     volatile uint64_t   *n;
     ngx_http_im_stat_t  *copy;
 
-    name.len = count->name.len;
+    name.len = stat->name.len;
     name.data = ngx_pnalloc(pool, name.len + 1);
 
     if (name.data == NULL) {
@@ -381,23 +437,23 @@ ngx_http_im_stat_copy(ngx_pool_t *pool, ngx_http_im_stat_t *count)
     }
 
     if (name.len) {
-        ngx_memcpy(name.data, count->name.data, name.len);
+        ngx_memcpy(name.data, stat->name.data, name.len);
     }
 
-    copy = ngx_http_im_stat_create(pool, count->is_store ? &name : NULL,
-                                   count->size);
+    copy = ngx_http_im_stat_create(pool, stat->is_store ? &name : NULL,
+                                   stat->size);
     if (copy == NULL) {
         return NULL;
     }
 
-    copy->pid = count->pid;
-    copy->worker = count->worker;
-    copy->generation = count->generation;
-    copy->started = count->started;
+    copy->pid = stat->pid;
+    copy->worker = stat->worker;
+    copy->generation = stat->generation;
+    copy->started = stat->started;
 
-    n = count->n;
+    n = stat->n;
 
-    for (i = 0; i < count->size; i++) {
+    for (i = 0; i < stat->size; i++) {
         copy->n[i] = n[i];
     }
 
@@ -406,30 +462,30 @@ ngx_http_im_stat_copy(ngx_pool_t *pool, ngx_http_im_stat_t *count)
 
 
 time_t
-ngx_http_im_stat_since(ngx_http_im_stat_zone_t *counts)
+ngx_http_im_stat_since(ngx_http_im_stat_zone_t *zone)
 {
-    return counts->sh->since;
+    return zone->sh->since;
 }
 
 
 void
-ngx_http_im_stat_round(ngx_http_im_stat_t *count, ngx_msec_t ms)
+ngx_http_im_stat_round(ngx_http_im_stat_t *stat, ngx_msec_t ms)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_HTTP_IM_STAT_BUCKETS - 1; i++) {
-        if (ms <= ngx_http_im_stat_bounds[i]) {
+        if (ms <= ngx_http_im_stat_bounds[i].ms) {
             break;
         }
     }
 
-    count->n[NGX_HTTP_IM_STAT_ROUNDS + i]++;
-    count->n[NGX_HTTP_IM_STAT_TIME] += ms;
+    stat->n[NGX_HTTP_IM_STAT_ROUNDS + i]++;
+    stat->n[NGX_HTTP_IM_STAT_TIME] += ms;
 }
 
 
-ngx_msec_t
+const ngx_str_t *
 ngx_http_im_stat_bound(ngx_uint_t bucket)
 {
-    return ngx_http_im_stat_bounds[bucket];
+    return &ngx_http_im_stat_bounds[bucket].seconds;
 }

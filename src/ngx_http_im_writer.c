@@ -5,6 +5,20 @@
 #define NGX_HTTP_IM_WRITER_BUFFER_MIN   512
 #define NGX_HTTP_IM_WRITER_BUFFER_MAX   65536
 
+/* how many bytes are escaped at a time: "\u0000" is the longest escape */
+#define NGX_HTTP_IM_WRITER_ESCAPE       64
+#define NGX_HTTP_IM_WRITER_ESCAPE_LEN   (sizeof("\\u0000") - 1)
+
+
+static void ngx_http_im_writer_fail(ngx_http_im_writer_t *w);
+static u_char *ngx_http_im_writer_digits(u_char *last, uint64_t n);
+static void ngx_http_im_writer_escape(ngx_http_im_writer_t *w,
+    const ngx_str_t *s);
+static void ngx_http_im_writer_open(ngx_http_im_writer_t *w,
+    ngx_uint_t array);
+static void ngx_http_im_writer_leave(ngx_http_im_writer_t *w,
+    ngx_uint_t array);
+
 
 void
 ngx_http_im_writer_init(ngx_http_im_writer_t *w, ngx_pool_t *pool, size_t size)
@@ -29,7 +43,7 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
 
     if (w->last) {
 
-        /* what is left of the last buffer is filled before it is closed */
+        /* fill what is left of the last buffer */
 
         n = w->end - w->pos;
         w->pos = ngx_cpymem(w->pos, data, n);
@@ -43,12 +57,15 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
 
     w->size = ngx_max(w->size, len);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->pool->log, 0,
+                   "im writer:%p buffer size:%uz after:%O",
+                   w, w->size, w->length);
+
     cl = ngx_alloc_chain_link(w->pool);
     b = ngx_create_temp_buf(w->pool, w->size);
 
     if (cl == NULL || b == NULL) {
-        w->failed = 1;
-        w->pos = w->end;
+        ngx_http_im_writer_fail(w);
         return;
     }
 
@@ -68,35 +85,216 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
 }
 
 
+/* pos == end sends every later append to _grow, which does nothing */
+
+static void
+ngx_http_im_writer_fail(ngx_http_im_writer_t *w)
+{
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->pool->log, 0,
+                   "im writer:%p failed depth:%ui after:%O",
+                   w, (ngx_uint_t) w->depth, w->length);
+
+    w->failed = 1;
+    w->pos = w->end;
+}
+
+
 void
 ngx_http_im_write_int(ngx_http_im_writer_t *w, int64_t n)
 {
-    u_char    buf[NGX_INT64_LEN], *p, *last;
-    uint64_t  rest;
+    u_char  buf[NGX_INT64_LEN], *p, *last;
 
-    /* a list has one for each conversation, and ngx_sprintf() costs 170 */
+    /* lists have one per conversation, and ngx_sprintf() is much slower */
 
     last = buf + sizeof(buf);
-    p = last;
-    rest = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
-
-    do {
-        *--p = (u_char) ('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
 
     if (n < 0) {
+        p = ngx_http_im_writer_digits(last, 0 - (uint64_t) n);
         *--p = '-';
+
+    } else {
+        p = ngx_http_im_writer_digits(last, n);
     }
 
     ngx_http_im_write_bytes(w, p, last - p);
 }
 
 
+void
+ngx_http_im_write_uint64(ngx_http_im_writer_t *w, uint64_t n)
+{
+    u_char  buf[NGX_INT64_LEN], *p, *last;
+
+    last = buf + sizeof(buf);
+    p = ngx_http_im_writer_digits(last, n);
+
+    ngx_http_im_write_bytes(w, p, last - p);
+}
+
+
+/* writes backwards from last; the first digit */
+
+static u_char *
+ngx_http_im_writer_digits(u_char *last, uint64_t n)
+{
+    do {
+        *--last = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return last;
+}
+
+
+void
+ngx_http_im_write_seconds(ngx_http_im_writer_t *w, uint64_t ms)
+{
+    u_char      buf[4];
+    ngx_uint_t  rest;
+
+    ngx_http_im_write_uint64(w, ms / 1000);
+
+    rest = ms % 1000;
+
+    buf[0] = '.';
+    buf[1] = (u_char) ('0' + rest / 100);
+    buf[2] = (u_char) ('0' + rest / 10 % 10);
+    buf[3] = (u_char) ('0' + rest % 10);
+
+    ngx_http_im_write_bytes(w, buf, 4);
+}
+
+
+void
+ngx_http_im_write_escaped(ngx_http_im_writer_t *w, const ngx_str_t *s)
+{
+    ngx_http_im_write_lit(w, "\"");
+    ngx_http_im_writer_escape(w, s);
+    ngx_http_im_write_lit(w, "\"");
+}
+
+
+/* in pieces, as each of them fits into a buffer on the stack */
+
+static void
+ngx_http_im_writer_escape(ngx_http_im_writer_t *w, const ngx_str_t *s)
+{
+    size_t   n, size;
+    u_char  *end;
+    u_char   buf[NGX_HTTP_IM_WRITER_ESCAPE * NGX_HTTP_IM_WRITER_ESCAPE_LEN];
+
+    for (n = 0; n < s->len; n += size) {
+        size = ngx_min(s->len - n, NGX_HTTP_IM_WRITER_ESCAPE);
+        end = (u_char *) ngx_escape_json(buf, s->data + n, size);
+
+        ngx_http_im_write_bytes(w, buf, end - buf);
+    }
+}
+
+
+void
+ngx_http_im_write_object_open(ngx_http_im_writer_t *w)
+{
+    ngx_http_im_writer_open(w, 0);
+    ngx_http_im_write_lit(w, "{");
+}
+
+
+void
+ngx_http_im_write_object_close(ngx_http_im_writer_t *w)
+{
+    ngx_http_im_writer_leave(w, 0);
+    ngx_http_im_write_lit(w, "}");
+}
+
+
+void
+ngx_http_im_write_array_open(ngx_http_im_writer_t *w)
+{
+    ngx_http_im_writer_open(w, 1);
+    ngx_http_im_write_lit(w, "[");
+}
+
+
+void
+ngx_http_im_write_array_close(ngx_http_im_writer_t *w)
+{
+    ngx_http_im_writer_leave(w, 1);
+    ngx_http_im_write_lit(w, "]");
+}
+
+
+static void
+ngx_http_im_writer_open(ngx_http_im_writer_t *w, ngx_uint_t array)
+{
+    if (w->depth == NGX_HTTP_IM_WRITER_DEPTH) {
+        ngx_http_im_writer_fail(w);
+        return;
+    }
+
+    /* a member has its comma before its name */
+
+    if (w->arrays & (1u << w->depth)) {
+        ngx_http_im_write_item(w);
+    }
+
+    w->depth++;
+
+    w->filled &= ~(1u << w->depth);
+    w->arrays &= ~(1u << w->depth);
+    w->arrays |= array << w->depth;
+}
+
+
+static void
+ngx_http_im_writer_leave(ngx_http_im_writer_t *w, ngx_uint_t array)
+{
+    if (w->depth == 0 || ((w->arrays >> w->depth) & 1) != array) {
+        ngx_http_im_writer_fail(w);
+        return;
+    }
+
+    w->depth--;
+}
+
+
+void
+ngx_http_im_write_item(ngx_http_im_writer_t *w)
+{
+    uint32_t  level;
+
+    level = 1u << w->depth;
+
+    if (w->filled & level) {
+        ngx_http_im_write_lit(w, ",");
+    }
+
+    w->filled |= level;
+}
+
+
+void
+ngx_http_im_write_name(ngx_http_im_writer_t *w, const ngx_str_t *name)
+{
+    ngx_http_im_write_item(w);
+    ngx_http_im_write_escaped(w, name);
+    ngx_http_im_write_lit(w, ":");
+}
+
+
+void
+ngx_http_im_write_name_bytes(ngx_http_im_writer_t *w, const void *data,
+    size_t len)
+{
+    ngx_http_im_write_item(w);
+    ngx_http_im_write_bytes(w, data, len);
+}
+
+
 off_t
 ngx_http_im_writer_close(ngx_http_im_writer_t *w)
 {
-    if (w->failed) {
+    if (w->failed || w->depth) {
         return NGX_ERROR;
     }
 

@@ -8,10 +8,34 @@
 
 
 /*
- * Writes JSON into a chain of buffers.  An append never fails by itself: the
- * first failure sticks, later appends do nothing, the caller asks once at the
- * end.  The buffers live in the pool.
+ * Appends text to a chain of buffers that are allocated from a pool.  No
+ * append returns an error: the first failure (out of memory, or JSON that is
+ * nested wrongly) sets failed, later appends do nothing, and
+ * ngx_http_im_writer_close() reports it.
+ *
+ * Text of any format: _bytes, _raw, _lit, _int, _uint64, _seconds.
+ *
+ * JSON can be written in two ways, which may be mixed.  With literals the
+ * caller writes all punctuation himself.  With _object_open, _array_open,
+ * _name and _item the commas come by themselves:
+ *
+ *     ngx_http_im_write_object_open(w);
+ *     ngx_http_im_write_name_lit(w, "total");
+ *     ngx_http_im_write_int(w, total);
+ *     ngx_http_im_write_name_lit(w, "ids");
+ *     ngx_http_im_write_array_open(w);
+ *
+ *     for (i = 0; i < n; i++) {
+ *         ngx_http_im_write_item(w);
+ *         ngx_http_im_write_quoted(w, &id[i]);
+ *     }
+ *
+ *     ngx_http_im_write_array_close(w);
+ *     ngx_http_im_write_object_close(w);
  */
+
+#define NGX_HTTP_IM_WRITER_DEPTH   16     /* of nested objects and arrays */
+
 
 typedef struct {
     ngx_pool_t    *pool;
@@ -21,25 +45,53 @@ typedef struct {
     u_char        *end;
     size_t         size;      /* of the next buffer */
     off_t          length;    /* of the buffers before the last */
+    uint32_t       filled;    /* a bit for each level: not empty, */
+    uint32_t       arrays;    /* is an array */
+    unsigned       depth:8;
     unsigned       failed:1;
 } ngx_http_im_writer_t;
 
 
-/* a hint of the size lets the answer go into one buffer */
+/* the answer fits into one buffer if size is not less than its length */
 void ngx_http_im_writer_init(ngx_http_im_writer_t *w, ngx_pool_t *pool,
     size_t size);
 
+/* _bytes, where the current buffer is too small */
 void ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data,
     size_t len);
 
-void ngx_http_im_write_int(ngx_http_im_writer_t *w, int64_t n);
-
-/* closes the last buffer; the length of all, or NGX_ERROR if any failed */
+/* ends the last buffer; the length of all of them, or NGX_ERROR */
 off_t ngx_http_im_writer_close(ngx_http_im_writer_t *w);
 
+void ngx_http_im_write_int(ngx_http_im_writer_t *w, int64_t n);
+void ngx_http_im_write_uint64(ngx_http_im_writer_t *w, uint64_t n);
+
+/* milliseconds as seconds with three decimals */
+void ngx_http_im_write_seconds(ngx_http_im_writer_t *w, uint64_t ms);
+
+/* a JSON string: escapes what JSON requires, adds the quotes */
+void ngx_http_im_write_escaped(ngx_http_im_writer_t *w, const ngx_str_t *s);
+
+/* an object or array: a member's value, an array's element, or all there is */
+void ngx_http_im_write_object_open(ngx_http_im_writer_t *w);
+void ngx_http_im_write_object_close(ngx_http_im_writer_t *w);
+void ngx_http_im_write_array_open(ngx_http_im_writer_t *w);
+void ngx_http_im_write_array_close(ngx_http_im_writer_t *w);
+
 /*
- * Escapes what JSON asks to be escaped and nothing else; the result is ready
- * to stand between quotes.
+ * A member's name, its value must follow: from a string, which is escaped,
+ * or with quotes and colon given as they are to be written.
+ */
+void ngx_http_im_write_name(ngx_http_im_writer_t *w, const ngx_str_t *name);
+void ngx_http_im_write_name_bytes(ngx_http_im_writer_t *w, const void *data,
+    size_t len);
+
+/* before an element that is no object or array: the comma, where needed */
+void ngx_http_im_write_item(ngx_http_im_writer_t *w);
+
+/*
+ * Escapes a string for JSON into memory of the pool, without quotes around
+ * it; NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_http_im_json_escape(ngx_pool_t *pool, ngx_str_t *dst,
     const u_char *src, size_t len);
@@ -68,7 +120,7 @@ ngx_http_im_write_raw(ngx_http_im_writer_t *w, const ngx_str_t *s)
 }
 
 
-/* a string that needs no escape, or is escaped, between quotes */
+/* a JSON string that is escaped already, or needs no escape */
 
 static ngx_inline void
 ngx_http_im_write_quoted(ngx_http_im_writer_t *w, const ngx_str_t *s)
@@ -81,6 +133,10 @@ ngx_http_im_write_quoted(ngx_http_im_writer_t *w, const ngx_str_t *s)
 
 #define ngx_http_im_write_lit(w, s)                                           \
     ngx_http_im_write_bytes(w, s, sizeof(s) - 1)
+
+/* a member's name that is a string literal and needs no escape */
+#define ngx_http_im_write_name_lit(w, s)                                      \
+    ngx_http_im_write_name_bytes(w, "\"" s "\":", sizeof("\"" s "\":") - 1)
 
 
 #endif /* _NGX_HTTP_IM_WRITER_H_INCLUDED_ */

@@ -147,17 +147,11 @@ is_deeply([ sort($schema =~ /^### `PREFIX(\{\w:ID\}:\w)`/mg) ],
 # --- figures: each row of a table in docs/operations.md, in both spellings
 
 my $operations = slurp("$root/docs/operations.md");
-my $report = source('report');
-my $text = source('prometheus');
-
-my %kind = map { $_ => 'gauge' } $report =~ /\{ ngx_string\("(\w+)"\)/g;
-my ($gauges) = slurp("$root/src/ngx_http_im_count.h")
-               =~ /typedef enum \{(.*?)\w+ = NGX_HTTP_IM_COUNT_GAUGES/s;
-
-while ($report =~ /\{ ngx_string\("(\w+)"\), (NGX_HTTP_IM_COUNT_\w+),/g) {
-    my ($name, $figure) = ($1, $2);
-    $kind{$name} = 'counter' if $gauges !~ /\b$figure\b/;
-}
+my $text = slurp("$root/src/status/ngx_http_im_prometheus.c");
+my $rows = slurp("$root/src/status/ngx_http_im_sum.c");
+my %kind;
+$kind{$2} = $1
+    while $rows =~ /\bngx_http_im_sum_(gauge|counter)\("(\w+)"/g;
 
 cmp_ok(keys %kind, '>=', 15, 'the table of figures is read');
 

@@ -689,7 +689,7 @@ $t->done;
     ok($t->poll(10, sub { ($s = $t->get('/status')->body) =~ /"workers":\[\{"worker":0,/ }),
        'the status is served');
     cmp_ok(scalar(() = $s =~ /"s\d+":/g), '>', 8000, 'as much as there is room for');
-    like($t->error_log, qr/\[warn\].*im no room for the figures/, 'of the rest the log tells');
+    like($t->error_log, qr/\[warn\].*im no room for the counters/, 'of the rest the log tells');
 
     delete $t->{location};
     $t->{conf_http} = '';
@@ -702,6 +702,30 @@ $t->done;
     $t->reload;
     like($t->get('/status')->body, qr/"total":\{"in_flight":0,"requests":\{"send":\{"ok":3\}\}/,
          'until it ends');
+    $t->done;
+}
+
+
+# --- long names, and many of them: no line is cut
+
+{
+    my %names = map { my $n = $_; (substr("$n\"\\ \x{1}{}," x 200, 0, 1000) => 1) } 'a' .. 'd';
+    my @quoted = map { s/([\\"])/\\$1/gr } sort keys %names;
+    my $t = Test::IM->new(
+        conf_http => join('', map { qq(im_redis "$_" { server unix:{{sock}}; }\n) } @quoted),
+        conf_server => 'location = /status { im_status; }')->start;
+    my $s = settled($t, 'with long names');
+    is_deeply([ sort keys %{ $s->{total}{stores} } ], [ sort 'store', keys %names ],
+              'names of 1000 characters in JSON');
+    is_deeply([ sort keys %{ $s->{workers}[0]{stores} } ], [ sort 'store', keys %names ],
+              'of each worker, too');
+    my $p = prometheus($t->get('/status?format=prometheus')->body, 'long names');
+    for my $metric (qw(commands_total round_trip_seconds_sum round_trip_seconds_count)) {
+        is_deeply([ sort keys %{ $p->{"im_store_$metric"} } ],
+                  [ sort map { "store=$_" } 'store', keys %names ], "and in the text: $metric");
+    }
+    is_deeply([ sort keys %{ $p->{im_store_jobs} } ],
+              [ sort map { "store=$_,worker=0" } 'store', keys %names ], 'gauges, too');
     $t->done;
 }
 

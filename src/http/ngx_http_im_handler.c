@@ -8,7 +8,7 @@
 typedef struct {
     ngx_http_im_call_t     call;
     ngx_http_im_ctx_t     *ctx;
-    ngx_http_im_stat_t    *count;
+    ngx_http_im_stat_t    *stat;
 } ngx_http_im_task_t;
 
 
@@ -410,7 +410,7 @@ ngx_http_im_prepare(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     ctx->cleanup->handler = ngx_http_im_cleanup;
     ctx->cleanup->data = ctx;
 
-    ngx_http_im_stat_inc(imcf->count, NGX_HTTP_IM_STAT_IN_FLIGHT);
+    ngx_http_im_stat_inc(imcf->stat, NGX_HTTP_IM_STAT_IN_FLIGHT);
 
     task = ngx_pcalloc(job->pool, sizeof(ngx_http_im_task_t));
     if (task == NULL) {
@@ -418,7 +418,7 @@ ngx_http_im_prepare(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     }
 
     task->ctx = ctx;
-    task->count = imcf->count;
+    task->stat = imcf->stat;
 
     call = &task->call;
     call->op = ctx->op;
@@ -552,9 +552,9 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
     ngx_http_im_log(job, call, rc, error, c ? c->log : ngx_cycle->log);
 
     if (ctx == NULL) {
-        ngx_http_im_stat_code(task->count, call->op,
+        ngx_http_im_stat_code(task->stat, call->op,
                               ngx_http_im_verdict(job, call, rc));
-        ngx_http_im_stat_add(task->count, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
+        ngx_http_im_stat_add(task->stat, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
         ngx_http_im_store_release(job);
         return;
     }
@@ -702,7 +702,7 @@ ngx_http_im_stat_of(ngx_http_request_t *r)
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
 
-    return imcf->count;
+    return imcf->stat;
 }
 
 
@@ -748,7 +748,7 @@ ngx_http_im_cleanup(void *data)
     ngx_uint_t           counted;
     ngx_http_im_job_t   *job;
     ngx_http_im_task_t  *task;
-    ngx_http_im_stat_t  *count;
+    ngx_http_im_stat_t    *stat;
 
     job = ctx->job;
     task = job->data;
@@ -757,7 +757,7 @@ ngx_http_im_cleanup(void *data)
                    "im request gone, job:%p commands:%ui",
                    job, job->outstanding);
 
-    count = ngx_http_im_stat_of(ctx->request);
+    stat = ngx_http_im_stat_of(ctx->request);
     counted = (ctx->code != NULL);
 
     ctx->code = NULL;
@@ -767,10 +767,10 @@ ngx_http_im_cleanup(void *data)
     if (task == NULL || !ctx->op->write || !job->timed) {
 
         if (!counted) {
-            ngx_http_im_stat_code(count, ctx->op, NGX_HTTP_IM_STAT_ABORTED);
+            ngx_http_im_stat_code(stat, ctx->op, NGX_HTTP_IM_STAT_ABORTED);
         }
 
-        ngx_http_im_stat_add(count, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
+        ngx_http_im_stat_add(stat, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
         ngx_http_im_store_release(job);
         return;
     }

@@ -1,17 +1,19 @@
 
 #include "ngx_http_im_status.h"
+#include "ngx_http_im_json.h"
 #include "ngx_http_im_prometheus.h"
 #include "ngx_http_im_sum.h"
 #include "ngx_http_im_response.h"
 
 
-#define NGX_HTTP_IM_STATUS_ZONE   (4 * 1024 * 1024)
+#define NGX_HTTP_IM_STATUS_ZONE     (4 * 1024 * 1024)
+#define NGX_HTTP_IM_STATUS_BUFFER   8192
 
 
-static ngx_uint_t ngx_http_im_status_format(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_im_status_accept(ngx_http_request_t *r);
-static ngx_int_t ngx_http_im_status_gather(ngx_http_request_t *r,
-    ngx_http_im_sum_t *report);
+static ngx_uint_t ngx_http_im_status_format_get(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_im_status_accept_parse(ngx_http_request_t *r);
+static ngx_int_t ngx_http_im_status_write(ngx_http_request_t *r,
+    ngx_http_im_writer_t *w, ngx_uint_t format);
 
 
 char *
@@ -34,7 +36,7 @@ ngx_http_im_status_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (cf->args->nelts == 1) {
-        lcf->status = NGX_HTTP_IM_STATUS_ASKED;
+        lcf->status = NGX_HTTP_IM_STATUS_ANY;
 
     } else if (ngx_strcmp(value[1].data, "json") == 0) {
         lcf->status = NGX_HTTP_IM_STATUS_JSON;
@@ -58,13 +60,13 @@ ngx_http_im_status_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 /*
- * The size must not follow from the configuration: what was counted would be
- * lost when it changes.  There is room for a thousand workers, and memory
- * that is not used is not taken.
+ * The size does not depend on the configuration: a zone of another size would
+ * start empty after a reload.  It is enough for a thousand workers; pages that
+ * are not used take no memory.
  */
 
 ngx_int_t
-ngx_http_im_status_zone(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf,
+ngx_http_im_status_zone_add(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf,
     void *tag)
 {
     ngx_str_t                   name = ngx_string("im_status");
@@ -75,15 +77,19 @@ ngx_http_im_status_zone(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf,
         return NGX_OK;
     }
 
-    imcf->counts = ngx_http_im_stat_zone_add(cf, &name, NGX_HTTP_IM_STATUS_ZONE,
-                                             tag);
+    imcf->stat_zone = ngx_http_im_stat_zone_add(cf, &name,
+                                             NGX_HTTP_IM_STATUS_ZONE, tag);
 
-    imcf->count = ngx_http_im_stat_create(cf->pool, NULL,
+    imcf->stat = ngx_http_im_stat_create(cf->pool, NULL,
                         ngx_http_im_stat_cell(ngx_http_im_route_calls(), 0));
 
-    if (imcf->counts == NULL || imcf->count == NULL) {
+    if (imcf->stat_zone == NULL || imcf->stat == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im status zone calls:%ui stores:%ui",
+                   ngx_http_im_route_calls(), imcf->stores.nelts);
 
     store = imcf->stores.elts;
 
@@ -103,24 +109,27 @@ void
 ngx_http_im_status_attach(ngx_http_im_main_conf_t *imcf, ngx_log_t *log)
 {
     ngx_uint_t                  i;
-    ngx_http_im_stat_zone_t    *counts;
+    ngx_http_im_stat_zone_t    *zone;
     ngx_http_im_redis_conf_t  **store;
 
-    if (imcf->counts == NULL) {
+    if (imcf->stat_zone == NULL) {
         return;
     }
 
-    counts = imcf->counts->data;
+    zone = imcf->stat_zone->data;
 
-    ngx_http_im_stat_start(counts);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
+                   "im status attach worker:%ui generation:%ui stores:%ui",
+                   ngx_worker, zone->generation, imcf->stores.nelts);
 
-    imcf->count = ngx_http_im_stat_attach(counts, imcf->count, log);
+    ngx_http_im_stat_start(zone);
+
+    imcf->stat = ngx_http_im_stat_attach(zone, imcf->stat, log);
 
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
-        store[i]->stat = ngx_http_im_stat_attach(counts, store[i]->stat,
-                                                  log);
+        store[i]->stat = ngx_http_im_stat_attach(zone, store[i]->stat, log);
     }
 }
 
@@ -129,21 +138,25 @@ void
 ngx_http_im_status_detach(ngx_http_im_main_conf_t *imcf)
 {
     ngx_uint_t                  i;
-    ngx_http_im_stat_zone_t    *counts;
+    ngx_http_im_stat_zone_t    *zone;
     ngx_http_im_redis_conf_t  **store;
 
-    if (imcf->counts == NULL) {
+    if (imcf->stat_zone == NULL) {
         return;
     }
 
-    counts = imcf->counts->data;
+    zone = imcf->stat_zone->data;
 
-    ngx_http_im_stat_detach(counts, imcf->count);
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im status detach worker:%ui generation:%ui",
+                   ngx_worker, zone->generation);
+
+    ngx_http_im_stat_detach(zone, imcf->stat);
 
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
-        ngx_http_im_stat_detach(counts, store[i]->stat);
+        ngx_http_im_stat_detach(zone, store[i]->stat);
     }
 }
 
@@ -154,8 +167,8 @@ ngx_http_im_status_handler(ngx_http_request_t *r)
     off_t                 length;
     ngx_int_t             rc;
     ngx_str_t             type, methods = ngx_string("GET, HEAD");
+    ngx_uint_t            format;
     ngx_http_im_writer_t  w;
-    ngx_http_im_sum_t     report;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return (ngx_http_im_response_set(r, "Allow", &methods) == NGX_OK)
@@ -169,26 +182,25 @@ ngx_http_im_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ngx_http_im_writer_init(&w, r->pool, 8192);
-    report.w = &w;
+    format = ngx_http_im_status_format_get(r);
 
-    if (ngx_http_im_status_gather(r, &report) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ngx_http_im_status_format(r) == NGX_HTTP_IM_STATUS_PROMETHEUS) {
+    if (format == NGX_HTTP_IM_STATUS_PROMETHEUS) {
         ngx_str_set(&type, "text/plain; version=0.0.4; charset=utf-8");
-        ngx_http_im_prometheus(&report);
 
     } else {
         ngx_str_set(&type, "application/json");
+    }
 
-        if (ngx_http_im_sum_json(&report) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    ngx_http_im_writer_init(&w, r->pool, NGX_HTTP_IM_STATUS_BUFFER);
+
+    if (ngx_http_im_status_write(r, &w, format) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     length = ngx_http_im_writer_close(&w);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im status format:\"%V\" length:%O", &type, length);
 
     if (length == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -199,19 +211,19 @@ ngx_http_im_status_handler(ngx_http_request_t *r)
 
 
 static ngx_uint_t
-ngx_http_im_status_format(ngx_http_request_t *r)
+ngx_http_im_status_format_get(ngx_http_request_t *r)
 {
     ngx_str_t                value;
     ngx_http_im_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
 
-    if (lcf->status != NGX_HTTP_IM_STATUS_ASKED) {
+    if (lcf->status != NGX_HTTP_IM_STATUS_ANY) {
         return lcf->status;
     }
 
     if (ngx_http_arg(r, (u_char *) "format", 6, &value) != NGX_OK) {
-        return ngx_http_im_status_accept(r);
+        return ngx_http_im_status_accept_parse(r);
     }
 
     return (value.len == 10 && ngx_strncmp(value.data, "prometheus", 10) == 0)
@@ -221,12 +233,12 @@ ngx_http_im_status_format(ngx_http_request_t *r)
 
 
 /*
- * Prometheus accepts openmetrics and text/plain by name; who accepts JSON by
- * name wants that, whatever else.
+ * Prometheus names openmetrics and text/plain in Accept.  A client that names
+ * application/json gets JSON, whatever else it names.
  */
 
 static ngx_uint_t
-ngx_http_im_status_accept(ngx_http_request_t *r)
+ngx_http_im_status_accept_parse(ngx_http_request_t *r)
 {
     ngx_uint_t        i, format;
     ngx_list_part_t  *part;
@@ -269,30 +281,32 @@ ngx_http_im_status_accept(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_im_status_gather(ngx_http_request_t *r, ngx_http_im_sum_t *report)
+ngx_http_im_status_write(ngx_http_request_t *r, ngx_http_im_writer_t *w,
+    ngx_uint_t format)
 {
-    ngx_http_im_stat_zone_t  *counts;
+    ngx_http_im_sum_t         sum;
     ngx_http_im_main_conf_t  *imcf;
+    ngx_http_im_cache_stat_t  cache;
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
-    counts = imcf->counts->data;
 
-    if (ngx_array_init(&report->blocks, r->pool, 16,
-                       sizeof(ngx_http_im_stat_t *))
-        != NGX_OK
-        || ngx_http_im_stat_read(counts, &report->blocks) != NGX_OK)
-    {
+    if (ngx_http_im_sum_init(&sum, r->pool, imcf->stat_zone->data) != NGX_OK) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "im status: counters not read, no memory");
         return NGX_ERROR;
     }
 
-    report->pool = r->pool;
-    report->since = ngx_http_im_stat_since(counts);
-    report->generation = counts->generation;
-    report->cached = (imcf->cache != NULL);
-
     if (imcf->cache) {
-        ngx_http_im_cache_read(imcf->cache->data, &report->cache);
+        ngx_http_im_cache_stat_get(imcf->cache->data, &cache);
+        sum.cache = &cache;
     }
 
-    return ngx_http_im_sum_init(report);
+    if (format == NGX_HTTP_IM_STATUS_PROMETHEUS) {
+        ngx_http_im_prometheus_write(w, &sum);
+
+    } else {
+        ngx_http_im_json_write(w, &sum);
+    }
+
+    return NGX_OK;
 }

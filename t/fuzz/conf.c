@@ -186,7 +186,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         fuzz_store(store[i]);
-        fuzz_assert(imcf->counts == NULL || store[i]->count);
+        fuzz_assert(imcf->stat_zone == NULL || store[i]->stat);
     }
 
     pass = imcf->passes.elts;
@@ -195,7 +195,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_assert(pass[i]->store && pass[i]->prefix);
     }
 
-    fuzz_assert((imcf->counts != NULL)
+    fuzz_assert((imcf->stat_zone != NULL)
                 == (imcf->passes.nelts != 0 || imcf->status));
 
     fuzz_assert(imcf->passes.nelts == 0

@@ -137,7 +137,7 @@ fuzz_cache(void)
     fuzz_zone.shm.size = sizeof(fuzz_shm);
     fuzz_zone.shm.log = &fuzz_log;
 
-    if (ngx_http_im_cache_zone(&cf, NULL, sizeof(fuzz_shm), NULL) == NULL) {
+    if (ngx_http_im_cache_zone_add(&cf, NULL, sizeof(fuzz_shm), NULL) == NULL) {
         return NULL;
     }
 
