@@ -22,7 +22,7 @@ my $internals = slurp("$root/docs/internals.md");
 
 my $module = source('module');
 my @http = names(table($module, 'ngx_http_im_commands'));
-my @block = names(table(source('store'), 'ngx_http_im_store_commands'));
+my @block = names(table(source('redis_conf'), 'ngx_http_im_redis_conf_commands'));
 my @vars = names(table(source('variable'), 'ngx_http_im_vars'));
 
 cmp_ok(@http, '>=', 10, 'the table of directives is read');
@@ -91,7 +91,8 @@ is_deeply([ sort keys %documented ], [ sort map { "/im/$_" } @routes ],
 # --- fields: each stands in the table of its call, and no other does
 
 my %call_of = (
-    list => '/im/conv/list', conv_page => '/im/conv/{conv_id}',
+    list => '/im/conv/list', convs => '/im/conv/list',
+    conv_page => '/im/conv/{conv_id}',
     pair_page => '/im/from/to', send => '/im/send/msg',
     conv_read => '/im/conv/{conv_id}/read', user_set => '/im/user/set',
     user => '/im/user/set', user_get => '/im/user/get',
@@ -123,7 +124,7 @@ for my $path (sort keys %fields) {
 
 # --- codes, with their status
 
-my %code = table(source('error'), 'ngx_http_im_errors')
+my %code = table(source('error'), 'ngx_http_im_codes')
            =~ /ngx_string\("(\w+)"\), (\d+),/g;
 delete $code{ok};
 
@@ -144,23 +145,29 @@ is_deeply([ sort($schema =~ /^### `PREFIX(\{\w:ID\}:\w)`/mg) ],
           [ sort @keys ], 'keys');
 
 
-# --- figures: each row of a table in docs/operations.md, in both spellings
+# --- counters: each row of a table in docs/operations.md, in both spellings
 
 my $operations = slurp("$root/docs/operations.md");
-my $text = slurp("$root/src/status/ngx_http_im_prometheus.c");
-my $rows = slurp("$root/src/status/ngx_http_im_sum.c");
+my $sum = source('sum');
+my $text = source('prometheus');
+
 my %kind;
-$kind{$2} = $1
-    while $rows =~ /\bngx_http_im_sum_(gauge|counter)\("(\w+)"/g;
+my ($gauges) = slurp("$root/src/ngx_http_im_stat.h")
+               =~ /typedef enum \{(.*?)\w+ = NGX_HTTP_IM_STAT_GAUGES/s;
 
-cmp_ok(keys %kind, '>=', 15, 'the table of figures is read');
+while ($sum =~ /(?:\{ ngx_string|_sum_\w+)\("(\w+)"\)?, (NGX_HTTP_IM_STAT_\w+),/g) {
+    my ($name, $stat) = ($1, $2);
+    $kind{$name} = $gauges =~ /\b$stat\b/ ? 'gauge' : 'counter';
+}
 
-my @figures = ($text =~ /(?:family|single)\(w, "(\w+)",\s+"\w+"/g,
+cmp_ok(keys %kind, '>=', 15, 'the table of counters is read');
+
+my @counters = ($text =~ /(?:family|single)\(w, "(\w+)",\s+"\w+"/g,
                map { "im_store_$_" . ($kind{$_} eq 'counter' ? '_total' : '') }
                keys %kind);
 
-is_deeply([ sort($operations =~ /^\| `(im_\w+)/mg) ], [ sort @figures ],
-          'figures');
+is_deeply([ sort($operations =~ /^\| `(im_\w+)/mg) ], [ sort @counters ],
+          'counters');
 
 for my $name (sort keys %kind) {
     my $suffix = $kind{$name} eq 'counter' ? '_total' : '';
@@ -175,10 +182,9 @@ for my $script (map { m{([^/]+)\.lua$} } glob "$root/src/script/*.lua") {
     like($schema, qr/`\Q$script\E\.lua`/, "$script.lua is described");
 }
 
-for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/api/*.c")) {
-    (my $name = $file) =~ s/.*ngx_http_im_(\w+)\.c/$1/;
-    like($internals, qr/^\| `(?:api\/)?\Q$name\E` /m,
-         "$name.c is in docs/internals.md");
+for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/*/*.c")) {
+    (my $name = $file) =~ s/ngx_http_im_(\w+)\.c$/$1/;
+    ok($internals =~ /^\| `\Q$name\E` /m, "$name.c is in docs/internals.md");
 }
 
 
@@ -238,7 +244,11 @@ for my $less ('', '+echo') {
 done_testing;
 
 
-sub source { return slurp("$root/src/ngx_http_im_$_[0].c") }
+sub source {
+    my ($file, @more) = grep { -e } glob("$root/src/{,*/}ngx_http_im_$_[0].c");
+    die "no $_[0].c" if !defined $file || @more;
+    return slurp($file);
+}
 
 
 # the text of a static table, from its name to the brace that ends it
