@@ -7,31 +7,49 @@
 
 /* in the order of ngx_http_im_script_e */
 
-static const ngx_str_t  ngx_http_im_scripts[] = {
-    ngx_string(ngx_http_im_script_send),
-    ngx_string(ngx_http_im_script_read),
-    ngx_string(ngx_http_im_script_group_create),
-    ngx_string(ngx_http_im_script_group_add)
+static const struct {
+    ngx_str_t    name;
+    ngx_str_t    text;
+} ngx_http_im_script_texts[] = {
+    { ngx_string("send"), ngx_string(ngx_http_im_script_send) },
+    { ngx_string("read"), ngx_string(ngx_http_im_script_read) },
+    { ngx_string("group_create"),
+      ngx_string(ngx_http_im_script_group_create) },
+    { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) }
 };
 
 
-void
-ngx_http_im_script_text(ngx_http_im_script_e id, ngx_str_t *text)
+ngx_http_im_script_t *
+ngx_http_im_scripts_create(ngx_pool_t *pool)
 {
-    *text = ngx_http_im_scripts[id];
-}
+    u_char                 digest[20];
+    ngx_uint_t             i;
+    ngx_sha1_t             sha1;
+    ngx_http_im_script_t  *scripts;
 
+    scripts = ngx_palloc(pool,
+                         NGX_HTTP_IM_SCRIPTS * sizeof(ngx_http_im_script_t));
+    if (scripts == NULL) {
+        return NULL;
+    }
 
-void
-ngx_http_im_script_sha1(ngx_http_im_script_e id, u_char dst[40])
-{
-    u_char      digest[20];
-    ngx_sha1_t  sha1;
+    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
+        scripts[i].name = ngx_http_im_script_texts[i].name;
+        scripts[i].text = ngx_http_im_script_texts[i].text;
 
-    ngx_sha1_init(&sha1);
-    ngx_sha1_update(&sha1, ngx_http_im_scripts[id].data,
-                    ngx_http_im_scripts[id].len);
-    ngx_sha1_final(digest, &sha1);
+        scripts[i].sha1.len = 2 * sizeof(digest);
+        scripts[i].sha1.data = ngx_pnalloc(pool, 2 * sizeof(digest));
 
-    ngx_hex_dump(dst, digest, sizeof(digest));
+        if (scripts[i].sha1.data == NULL) {
+            return NULL;
+        }
+
+        ngx_sha1_init(&sha1);
+        ngx_sha1_update(&sha1, scripts[i].text.data, scripts[i].text.len);
+        ngx_sha1_final(digest, &sha1);
+
+        ngx_hex_dump(scripts[i].sha1.data, digest, sizeof(digest));
+    }
+
+    return scripts;
 }

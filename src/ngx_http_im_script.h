@@ -16,10 +16,20 @@ typedef enum {
 } ngx_http_im_script_e;
 
 
-void ngx_http_im_script_text(ngx_http_im_script_e id, ngx_str_t *text);
+/* a Lua script in src/script; EVALSHA names it by the SHA1 of its text */
 
-/* the SHA1 in hex, by which EVALSHA names it */
-void ngx_http_im_script_sha1(ngx_http_im_script_e id, u_char dst[40]);
+typedef struct {
+    ngx_str_t    name;
+    ngx_str_t    text;
+    ngx_str_t    sha1;       /* in hex */
+} ngx_http_im_script_t;
+
+
+/*
+ * All of them, NGX_HTTP_IM_SCRIPTS, by number.  Made when the configuration is
+ * read, and constant from then on; NULL when out of memory.
+ */
+ngx_http_im_script_t *ngx_http_im_scripts_create(ngx_pool_t *pool);
 
 
 #endif /* _NGX_HTTP_IM_SCRIPT_H_INCLUDED_ */

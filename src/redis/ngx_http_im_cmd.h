@@ -38,6 +38,8 @@ struct ngx_http_im_cmd_s {
     ngx_str_t               key;       /* decides who is asked: its hash tag */
     uint64_t                start;     /* offset in the connection's output */
     ngx_http_im_reply_t     reply;     /* once the state is DONE */
+    ngx_msec_t              generation;  /* a connection of the node that
+                                            replied last came or went then */
     ngx_http_im_cmd_e       state;
     unsigned                write:1;   /* changes the store */
     unsigned                again:1;   /* may be executed twice */

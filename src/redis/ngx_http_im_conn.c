@@ -368,6 +368,8 @@ ngx_http_im_conn_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 
     ngx_http_im_stat_add(conn->redis->count, NGX_HTTP_IM_STAT_SENT, -1);
 
+    cmd->generation = conn->redis->changed;
+
     if (job->released || job->expired) {
         ngx_http_im_stat_inc(conn->redis->count, NGX_HTTP_IM_STAT_LATE);
         ngx_http_im_redis_settle(cmd, NGX_HTTP_IM_CMD_UNKNOWN);

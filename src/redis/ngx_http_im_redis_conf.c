@@ -320,8 +320,6 @@ static ngx_http_im_redis_conf_t *
 ngx_http_im_redis_conf_create(ngx_conf_t *cf, ngx_array_t *stores,
     ngx_str_t *name)
 {
-    u_char                    *p;
-    ngx_uint_t                 i;
     ngx_http_im_redis_conf_t  *store, **new;
 
     store = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_redis_conf_t));
@@ -342,18 +340,6 @@ ngx_http_im_redis_conf_create(ngx_conf_t *cf, ngx_array_t *stores,
     store->max_pending = NGX_CONF_UNSET;
     store->connect_timeout = NGX_CONF_UNSET_MSEC;
     store->timeout = NGX_CONF_UNSET_MSEC;
-
-    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
-        p = ngx_pnalloc(cf->pool, 40);
-        if (p == NULL) {
-            return NULL;
-        }
-
-        ngx_http_im_script_sha1(i, p);
-
-        store->scripts[i].data = p;
-        store->scripts[i].len = 40;
-    }
 
     return store;
 }

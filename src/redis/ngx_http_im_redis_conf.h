@@ -34,7 +34,8 @@ typedef struct {
     ngx_msec_t              timeout;
     ngx_http_im_settings_t  require;
 
-    ngx_str_t               scripts[NGX_HTTP_IM_SCRIPTS];    /* SHA1 */
+    const ngx_http_im_script_t
+                           *scripts;            /* NGX_HTTP_IM_SCRIPTS */
 
     ngx_http_im_redis_t    *redis;
     ngx_http_im_stat_t     *count;              /* the worker's figures */

@@ -50,8 +50,8 @@ ngx_http_im_redis_error_class(ngx_str_t *error)
 
 
 ngx_uint_t
-ngx_http_im_redis_error_eval(ngx_http_im_cmd_t *cmd, const ngx_str_t *scripts,
-    ngx_pool_t *pool)
+ngx_http_im_redis_error_eval(ngx_http_im_cmd_t *cmd,
+    const ngx_http_im_script_t *scripts, ngx_pool_t *pool)
 {
     u_char      *p, *sha1, *rest;
     size_t       head;
@@ -80,7 +80,7 @@ ngx_http_im_redis_error_eval(ngx_http_im_cmd_t *cmd, const ngx_str_t *scripts,
     rest = sha1 + 40;
 
     for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
-        if (ngx_memcmp(sha1, scripts[i].data, 40) == 0) {
+        if (ngx_memcmp(sha1, scripts[i].sha1.data, 40) == 0) {
             break;
         }
     }
@@ -89,7 +89,7 @@ ngx_http_im_redis_error_eval(ngx_http_im_cmd_t *cmd, const ngx_str_t *scripts,
         return 0;
     }
 
-    ngx_http_im_script_text(i, &text);
+    text = scripts[i].text;
 
     p = ngx_pnalloc(pool, cmd->resp.len + text.len + NGX_SIZE_T_LEN);
     if (p == NULL) {

@@ -26,7 +26,7 @@ ngx_http_im_redis_error_e ngx_http_im_redis_error_class(ngx_str_t *error);
  * same with the text in place of its SHA1.  0: it is another error.
  */
 ngx_uint_t ngx_http_im_redis_error_eval(ngx_http_im_cmd_t *cmd,
-    const ngx_str_t *scripts, ngx_pool_t *pool);
+    const ngx_http_im_script_t *scripts, ngx_pool_t *pool);
 
 
 #endif /* _NGX_HTTP_IM_REDIS_ERROR_H_INCLUDED_ */

@@ -65,7 +65,7 @@ ngx_http_im_handshake(ngx_http_im_conn_t *conn)
     for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
         ngx_str_set(&argv[0], "SCRIPT");
         ngx_str_set(&argv[1], "LOAD");
-        ngx_http_im_script_text(i, &argv[2]);
+        argv[2] = store->scripts[i].text;
         ngx_http_im_pipeline_add(p, NGX_HTTP_IM_UPSERT, 0, argv, 3);
     }
 
