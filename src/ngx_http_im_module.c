@@ -1,6 +1,8 @@
 
 #include "ngx_http_im.h"
+#include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
+#include "ngx_http_im_id.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -369,8 +371,7 @@ static ngx_int_t
 ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
     ngx_http_variable_value_t *v)
 {
-    u_char     *p;
-    ngx_str_t   a, b;
+    ngx_str_t  a, b;
 
     a.data = v[0].data;
     a.len = v[0].len;
@@ -383,17 +384,7 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, NGX_HTTP_IM_PAIR_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_im_id_pair(&a, &b, p);
-
-    res->data = p;
-    res->len = NGX_HTTP_IM_PAIR_LEN;
-
-    return NGX_OK;
+    return ngx_http_im_conv_pair_id(r->pool, &a, &b, res);
 }
 
 
@@ -407,11 +398,11 @@ ngx_http_im_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_im_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_str_t                  name = ngx_string("im_cache");
-    ngx_uint_t                 i;
-    ngx_http_im_pass_t       **pass;
-    ngx_http_im_main_conf_t   *imcf;
-    ngx_http_im_redis_conf_t **store;
+    ngx_str_t                   name = ngx_string("im_cache");
+    ngx_uint_t                  i;
+    ngx_http_im_pass_t        **pass;
+    ngx_http_im_main_conf_t    *imcf;
+    ngx_http_im_redis_conf_t  **store;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
@@ -444,11 +435,6 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    imcf->scripts = ngx_http_im_scripts_create(cf->pool);
-    if (imcf->scripts == NULL) {
-        return NGX_ERROR;
-    }
-
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
@@ -470,9 +456,12 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&imcf->stores, cf->pool, 2,
-                       sizeof(ngx_http_im_redis_conf_t *))
-        != NGX_OK
+    imcf->scripts = ngx_http_im_scripts_create(cf->pool);
+
+    if (imcf->scripts == NULL
+        || ngx_array_init(&imcf->stores, cf->pool, 2,
+                          sizeof(ngx_http_im_redis_conf_t *))
+           != NGX_OK
         || ngx_array_init(&imcf->passes, cf->pool, 2,
                           sizeof(ngx_http_im_pass_t *))
            != NGX_OK)

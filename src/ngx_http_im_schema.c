@@ -146,6 +146,43 @@ ngx_http_im_row_is_last(ngx_http_im_row_t *row, ngx_http_im_head_t *head)
 }
 
 
+ngx_int_t
+ngx_http_im_sent_parse(ngx_http_im_sent_t *sent, ngx_str_t *src)
+{
+    u_char  *p, *last;
+
+    p = src->data;
+    last = p + src->len;
+
+    if (ngx_http_im_schema_word(&p, last, &sent->id) != NGX_OK
+        || last - p < NGX_HTTP_IM_TIME_LEN)
+    {
+        return NGX_ERROR;
+    }
+
+    sent->seq = ngx_http_im_id_msg_seq(&sent->id);
+    sent->time.data = p;
+    sent->time.len = NGX_HTTP_IM_TIME_LEN;
+
+    p += NGX_HTTP_IM_TIME_LEN;
+
+    ngx_str_null(&sent->peer);
+
+    if (p < last) {
+
+        if (*p++ != ' ') {
+            return NGX_ERROR;
+        }
+
+        sent->peer.data = p;
+        sent->peer.len = last - p;
+    }
+
+    return (sent->seq && ngx_http_im_time_valid(&sent->time)) ? NGX_OK
+                                                              : NGX_ERROR;
+}
+
+
 /* no leading zero, as it is written to JSON as a number */
 
 ngx_uint_t

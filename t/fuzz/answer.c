@@ -4,7 +4,8 @@
  * body, LF, the replies to its commands.
  *
  * Commands are read back by hiredis.  The answer is read back by jansson where
- * the store's strings have nothing that would end a JSON string.
+ * the store's strings have nothing that would end a JSON string, but for those
+ * of a group's settings, which are JSON.
  */
 
 #include "fuzz.h"
@@ -15,6 +16,9 @@
 
 
 static ngx_uint_t fuzz_clean(ngx_http_im_reply_t *reply);
+static ngx_uint_t fuzz_settings(ngx_http_im_cmd_t *cmd);
+static ngx_uint_t fuzz_users(ngx_http_im_reply_t *reply);
+static ngx_uint_t fuzz_info(ngx_http_im_reply_t *reply);
 static void fuzz_command(ngx_http_im_cmd_t *cmd);
 static void fuzz_json(ngx_http_im_call_t *call);
 
@@ -59,26 +63,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         goto done;
     }
 
-    rc = fuzz_judge(&f, pool, data[0], &path, &body);
-    call = &f.call;
+    rc = fuzz_check(&f, pool, data[0], &path, &body);
+    call = f.call;
 
     if (rc != NGX_OK) {
         goto done;
     }
 
-    call->next = call->op->start;
-
     for (i = 0; /* void */ ; i++) {
 
         fuzz_assert(i < FUZZ_ROUNDS);
 
-        ngx_http_im_pipeline_init(&f.pipeline, pool);
-
-        rc = call->next(call);
-
-        if (f.pipeline.failed || call->writer.failed) {
-            rc = NGX_ERROR;
-        }
+        rc = ngx_http_im_call_run(call);
 
         if (rc != NGX_AGAIN) {
             break;
@@ -86,9 +82,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         /* nothing to wait for would be for ever */
 
-        fuzz_assert(f.pipeline.n);
+        fuzz_assert(f.job.pipeline.n);
 
-        for (cmd = f.pipeline.first; cmd; cmd = cmd->next) {
+        for (cmd = f.job.pipeline.first; cmd; cmd = cmd->next) {
             fuzz_own = 1;
             fuzz_command(cmd);
             fuzz_own = 0;
@@ -98,9 +94,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 goto done;
             }
 
-            clean &= fuzz_clean(&d.root);
             cmd->reply = d.root;
             cmd->state = NGX_HTTP_IM_CMD_DONE;
+
+            fuzz_own = 1;
+            clean &= fuzz_settings(cmd) || fuzz_clean(&cmd->reply);
+            fuzz_own = 0;
         }
     }
 
@@ -108,9 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case NGX_OK:
 
-        if (clean && !fuzz_no_memory && call->op != &ngx_http_im_op_conv_list
-            && call->op != &ngx_http_im_op_group_list)
-        {
+        if (clean && !fuzz_no_memory) {
             fuzz_own = 1;
             fuzz_json(call);
             fuzz_own = 0;
@@ -170,6 +167,82 @@ fuzz_clean(ngx_http_im_reply_t *reply)
     }
 
     return 1;
+}
+
+
+/* users and info of a group, both of the form that the scripts give them */
+
+static ngx_uint_t
+fuzz_settings(ngx_http_im_cmd_t *cmd)
+{
+    ngx_http_im_reply_t  *reply;
+
+    reply = &cmd->reply;
+
+    if (cmd->key.len < 2
+        || ngx_strncmp(cmd->key.data + cmd->key.len - 2, ":x", 2) != 0)
+    {
+        return 0;
+    }
+
+    if (reply->type == NGX_HTTP_IM_REPLY_STRING) {
+        return fuzz_users(reply);
+    }
+
+    return reply->type == NGX_HTTP_IM_REPLY_ARRAY && reply->nelts == 2
+           && fuzz_users(&reply->elts[0]) && fuzz_info(&reply->elts[1]);
+}
+
+
+static ngx_uint_t
+fuzz_users(ngx_http_im_reply_t *reply)
+{
+    ngx_int_t  rc;
+    ngx_str_t  users, id;
+
+    users = reply->str;
+
+    if (reply->type != NGX_HTTP_IM_REPLY_STRING || users.len == 0) {
+        return 0;
+    }
+
+    do {
+        rc = ngx_http_im_users_next(&users, &id);
+    } while (rc == NGX_OK);
+
+    return rc == NGX_DONE;
+}
+
+
+/* members of an object, none of which the answer has itself */
+
+static ngx_uint_t
+fuzz_info(ngx_http_im_reply_t *reply)
+{
+    char        *text;
+    json_t      *json;
+    ngx_uint_t   ok;
+
+    if (reply->type != NGX_HTTP_IM_REPLY_STRING || reply->str.len == 0) {
+        return 0;
+    }
+
+    text = malloc(reply->str.len + 2);
+
+    text[0] = '{';
+    ngx_memcpy(text + 1, reply->str.data, reply->str.len);
+    text[reply->str.len + 1] = '}';
+
+    json = json_loadb(text, reply->str.len + 2, JSON_REJECT_DUPLICATES, NULL);
+
+    ok = json && json_object_size(json) == 3
+         && json_object_get(json, "name") && json_object_get(json, "img")
+         && json_object_get(json, "description");
+
+    json_decref(json);
+    free(text);
+
+    return ok;
 }
 
 
