@@ -1,5 +1,5 @@
-# The checks check: blocks that are misspelt are fatal, and each section fails
-# when the answer is another one.
+# The checks can fail: blocks that are misspelt are fatal, each section fails
+# when the answer is another one, and so do the gates when a count is missing.
 
 use strict;
 use warnings;
@@ -7,6 +7,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp ();
+use JSON::PP ();
 use Test::More;
 use Test::IM ();
 
@@ -166,7 +168,44 @@ sections({ %$refused, body => '{"error":"a is wrong"}' }, '',
 sections({ %$refused, body => '{"code":"bad_request","error":"a","b":1}' }, '',
          "--- code\nbad_request\n===\n");
 
+# --- gates: counts that have grown, were not taken, or are of something else
+
+my $json = JSON::PP->new;
+my $dir = File::Temp::tempdir('im-gates-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $held = Test::IM::slurp("$FindBin::Bin/bench/gates.json");
+
+is(gates(sub { }), 0, 'gates: as held');
+is(gates(sub { $_[0]{page}{instructions} /= 2 }), 0, 'gates: fewer');
+is(gates(sub { $_[0]{page}{$_} *= 1.5 }), 1, "gates: more $_")
+    for qw(instructions commands syscalls);
+for my $what (qw(instructions commands syscalls)) {
+    my $cb = sub { delete $_[0]{page}{$what} };
+    is(gates($cb), 1, "gates: no $what");
+    is(gates($cb, $what), 0, "gates: no $what, which is allowed");
+    is(gates(sub { delete $_->{$what} for values %{ $_[0] } }, $what), 0,
+       "gates: none at all, which is allowed");
+}
+is(gates(sub { delete $_[0]{page} }), 1, 'gates: a call is missing');
+is(gates(sub { %{ $_[0] } = () }), 1, 'gates: nothing is counted');
+is(gates(sub { $_[0]{page}{instructions} = 0 }), 1,
+   'gates: no instruction of the module');
+is(gates(sub { }, 'sycalls'), 255, 'gates: an unknown kind is allowed');
+
 done_testing;
+
+
+# the exit status of t/bench/gates
+sub gates {
+    my ($change, $without) = @_;
+    my $counts = $json->decode($held);
+    $change->($counts->{calls});
+    open my $fh, '>', "$dir/counts" or die "$dir: $!\n";
+    print $fh $json->encode($counts);
+    close $fh or die "$dir: $!\n";
+    local $ENV{IM_GATES_WITHOUT} = $without // '';
+    system("$FindBin::Bin/bench/gates --judge $dir/counts >/dev/null 2>&1");
+    return $? >> 8;
+}
 
 
 sub sections {
