@@ -70,7 +70,7 @@ my @up = (
     [ 'api, http', "api/${im}_call.c", 'response' ],
     [ 'api, a connection', "api/${im}_call.c", 'conn' ],
     [ 'http, a connection', "http/${im}_handler.c", 'conn' ],
-    [ 'http, what is within api', "http/${im}_handler.c", 'api' ],
+    [ 'http, what is within api', "http/${im}_handler.c", 'profile' ],
     [ 'status, a connection', "status/${im}_status.c", 'conn' ],
     [ 'status, redis', "status/${im}_sum.h", 'redis' ],
     [ 'status, a call', "status/${im}_sum.c", 'call' ],
