@@ -151,8 +151,37 @@ ngx_http_im_call_code(ngx_http_im_call_t *call, ngx_int_t rc)
 
 
 void
+ngx_http_im_call_log(ngx_http_im_call_t *call, ngx_int_t rc,
+    ngx_str_t *error)
+{
+    ngx_str_t                  none = ngx_string("-");
+    const char                *reason;
+    const ngx_http_im_code_t  *code;
+
+    code = ngx_http_im_error_code(ngx_http_im_call_code(call, rc));
+
+    if (code->status < 500) {
+        return;
+    }
+
+    reason = call->job->reason;
+
+    ngx_log_error(NGX_LOG_ERR, call->log, 0,
+                  "im %V: call: %V, from: \"%V\", conv: \"%V\", store: %s, "
+                  "reply: \"%V\"",
+                  &code->code, &call->op->name, &call->from_id,
+                  &call->conv_id, reason ? reason : "answered",
+                  error ? error : &none);
+}
+
+
+void
 ngx_http_im_call_detach(ngx_http_im_call_t *call, ngx_log_t *log)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im call \"%V\" detach job:%p",
+                   &call->op->name, call->job);
+
     call->log = log;
 
     ngx_http_im_writer_init(&call->writer, call->pool, 0);

@@ -140,6 +140,13 @@ ngx_int_t ngx_http_im_call_run(ngx_http_im_call_t *call);
 ngx_http_im_error_e ngx_http_im_call_code(ngx_http_im_call_t *call,
     ngx_int_t rc);
 
+/*
+ * An error line if the code is one of 5xx, and none if the client is to blame;
+ * error: what ngx_http_im_redis_error() returned before the last run, or NULL.
+ */
+void ngx_http_im_call_log(ngx_http_im_call_t *call, ngx_int_t rc,
+    ngx_str_t *error);
+
 /* nobody needs the answer any more; the job's pool is all that is left */
 void ngx_http_im_call_detach(ngx_http_im_call_t *call, ngx_log_t *log);
 

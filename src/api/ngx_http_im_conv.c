@@ -172,11 +172,39 @@ ngx_http_im_conv_user_index(ngx_http_im_head_t *head, ngx_str_t *user)
 }
 
 
+ngx_http_im_cmd_t *
+ngx_http_im_conv_inbox_add(ngx_http_im_call_t *call, ngx_str_t *user,
+    ngx_str_t *peer)
+{
+    u_char     entry[NGX_HTTP_IM_PAIR_LEN + 1 + NGX_HTTP_IM_ID_MAX];
+    ngx_str_t  argv[5];
+
+    ngx_str_set(&argv[0], "ZADD");
+    ngx_str_set(&argv[2], "GT");
+    argv[3] = call->made_time;
+    argv[4].data = entry;
+    argv[4].len = ngx_snprintf(entry, sizeof(entry), "%V %V", &call->conv_id,
+                               peer)
+                  - entry;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im conv inbox add user:\"%V\" peer:\"%V\" job:%p",
+                   user, peer, call->job);
+
+    return ngx_http_im_call_cmd(call, NGX_HTTP_IM_UPSERT,
+                                NGX_HTTP_IM_USER_INBOX, user, argv, 5);
+}
+
+
 ngx_int_t
 ngx_http_im_conv_refuse_pair(ngx_http_im_call_t *call)
 {
     call->state = ngx_http_im_conv_head_fetch(call, &call->conv_id, 0);
     call->next = ngx_http_im_conv_refuse_pair_done;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im conv is a 1:1 conv:\"%V\" job:%p",
+                   &call->conv_id, call->job);
 
     return NGX_AGAIN;
 }

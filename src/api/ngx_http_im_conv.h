@@ -62,6 +62,11 @@ ngx_int_t ngx_http_im_conv_user_index(ngx_http_im_head_t *head,
     ngx_str_t *user);
 
 
+/* ZADD GT: call->made_time is the conversation's score in a user's inbox */
+ngx_http_im_cmd_t *ngx_http_im_conv_inbox_add(ngx_http_im_call_t *call,
+    ngx_str_t *user, ngx_str_t *peer);
+
+
 /*
  * A step in place of those of a call on groups, where the id is that of a 1:1:
  * refused as not_group, not_member or conv_not_found.

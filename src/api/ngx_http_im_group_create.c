@@ -134,6 +134,11 @@ ngx_http_im_group_create_members(ngx_http_im_call_t *call)
         }
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group create conv:\"%V\" members:%ui of %ui job:%p",
+                   &call->conv_id, group->n, call->options->group_max_members,
+                   call->job);
+
     if (group->n > call->options->group_max_members) {
         return ngx_http_im_call_error(call, NGX_HTTP_IM_GROUP_FULL);
     }
@@ -194,6 +199,10 @@ ngx_http_im_group_create_free(ngx_http_im_call_t *call)
     if (ngx_http_im_reply_int(&group->cmd->reply, &n) != NGX_OK) {
         return ngx_http_im_call_store_error(call);
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group create conv:\"%V\" exists:%L job:%p",
+                   &call->conv_id, n, call->job);
 
     if (n) {
         return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_EXISTS);

@@ -132,6 +132,10 @@ ngx_http_im_group_add(ngx_http_im_call_t *call)
 
     call->next = ngx_http_im_group_add_refs;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group add conv:\"%V\" ids:%ui job:%p",
+                   &call->conv_id, member->nelts, call->job);
+
     return NGX_AGAIN;
 }
 

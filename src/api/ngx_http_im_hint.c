@@ -186,6 +186,10 @@ ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rows)
         /* void */
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im recent size:%uz missing:%ui job:%p",
+                   rows->len, n, call->job);
+
     if (n == 0
         || (ngx_http_im_row_parse(&row, &text) == NGX_OK && row.seq == 1))
     {
@@ -231,6 +235,9 @@ ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
         }
 
         if ((size_t) (buf + sizeof(buf) - p) < 2 + row->len) {
+            ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                           "im recent too large rows:%ui of %ui job:%p",
+                           i, reply->nelts, call->job);
             return;
         }
 

@@ -93,6 +93,10 @@ ngx_http_im_list_rows(ngx_http_im_call_t *call)
         rc = ngx_http_im_profiles_fetch(call, &list->profiles);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im list rows:%ui rc:%i job:%p",
+                   list->convs.nrows, rc, call->job);
+
     return (rc == NGX_OK)
            ? ngx_http_im_call_continue(call, ngx_http_im_list_heads) : rc;
 }

@@ -85,6 +85,10 @@ ngx_http_im_pair_page(ngx_http_im_call_t *call)
 
     page->optional = 1;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im pair page from:\"%V\" to:\"%V\" conv:\"%V\" job:%p",
+                   &args->from_id, &args->to_id, &call->conv_id, call->job);
+
     profiles = &page->messages.profiles;
 
     if (ngx_http_im_profile_add(call, profiles, &args->from_id) == NULL

@@ -169,6 +169,10 @@ ngx_http_im_profile_forget(ngx_http_im_call_t *call, ngx_str_t *id)
 {
     ngx_http_im_cache_key_t  key;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im profile forget user:\"%V\" job:%p",
+                   id, call->job);
+
     if (call->cache) {
         ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,
                              ngx_murmur_hash2(id->data, id->len), &key);

@@ -79,9 +79,16 @@ ngx_http_im_conv_read(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_conv_read_done(ngx_http_im_call_t *call)
 {
+    ngx_int_t  rc;
     ngx_str_t  result;
 
-    return ngx_http_im_call_result(call, call->state, &result);
+    rc = ngx_http_im_call_result(call, call->state, &result);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im read done rc:%i job:%p",
+                   rc, call->job);
+
+    return rc;
 }
 
 

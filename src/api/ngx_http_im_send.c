@@ -29,8 +29,6 @@ static ngx_int_t ngx_http_im_send(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_send_stored(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_send_result(ngx_http_im_call_t *call,
     ngx_http_im_send_t *send);
-static void ngx_http_im_send_inbox_add(ngx_http_im_call_t *call,
-    ngx_str_t *user, ngx_str_t *peer);
 static ngx_int_t ngx_http_im_send_inbox_done(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_send_answer(ngx_http_im_call_t *call);
 
@@ -221,6 +219,10 @@ ngx_http_im_send(ngx_http_im_call_t *call)
     call->state = send;
     call->next = ngx_http_im_send_stored;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im send conv:\"%V\" pair:%ui kind:%ui job:%p",
+                   &call->conv_id, (ngx_uint_t) call->pair, kind, call->job);
+
     return NGX_AGAIN;
 }
 
@@ -229,13 +231,11 @@ static ngx_int_t
 ngx_http_im_send_stored(ngx_http_im_call_t *call)
 {
     ngx_int_t                 rc;
-    ngx_http_im_sent_t       *sent;
     ngx_http_im_send_t       *send;
     ngx_http_im_send_args_t  *args;
 
     args = call->args;
     send = call->state;
-    sent = &send->sent;
 
     rc = ngx_http_im_send_result(call, send);
     if (rc != NGX_OK) {
@@ -244,7 +244,7 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im send stored conv:\"%V\" seq:%L job:%p",
-                   &call->conv_id, sent->seq, call->job);
+                   &call->conv_id, send->sent.seq, call->job);
 
     if (!call->pair) {
         /* a group: its members find it by its head */
@@ -252,16 +252,16 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
         return ngx_http_im_send_answer(call);
     }
 
-    if (ngx_http_im_inbox_is_current(call, sent->seq,
+    if (ngx_http_im_inbox_is_current(call, send->sent.seq,
                                      send->script->generation))
     {
         return ngx_http_im_send_answer(call);
     }
 
-    ngx_http_im_send_inbox_add(call, &args->from_id, &sent->peer);
-    ngx_http_im_send_inbox_add(call, &sent->peer, &args->from_id);
+    send->inbox = ngx_http_im_conv_inbox_add(call, &args->from_id,
+                                             &send->sent.peer);
+    (void) ngx_http_im_conv_inbox_add(call, &send->sent.peer, &args->from_id);
 
-    send->inbox = call->pipeline->first;
     send->inbox_sent = ngx_current_msec;
     call->next = ngx_http_im_send_inbox_done;
 
@@ -301,26 +301,6 @@ ngx_http_im_send_result(ngx_http_im_call_t *call, ngx_http_im_send_t *send)
 
     return (!call->pair || ngx_http_im_id_valid(&sent->peer))
            ? NGX_OK : ngx_http_im_call_store_error(call);
-}
-
-
-static void
-ngx_http_im_send_inbox_add(ngx_http_im_call_t *call, ngx_str_t *user,
-    ngx_str_t *peer)
-{
-    u_char     entry[NGX_HTTP_IM_PAIR_LEN + 1 + NGX_HTTP_IM_ID_MAX];
-    ngx_str_t  argv[5];
-
-    ngx_str_set(&argv[0], "ZADD");
-    ngx_str_set(&argv[2], "GT");
-    argv[3] = call->made_time;
-    argv[4].data = entry;
-    argv[4].len = ngx_snprintf(entry, sizeof(entry), "%V %V", &call->conv_id,
-                               peer)
-                  - entry;
-
-    (void) ngx_http_im_call_cmd(call, NGX_HTTP_IM_UPSERT,
-                                NGX_HTTP_IM_USER_INBOX, user, argv, 5);
 }
 
 

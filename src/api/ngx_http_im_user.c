@@ -145,6 +145,10 @@ ngx_http_im_user_set(ngx_http_im_call_t *call)
         }
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im user set users:%ui commands:%ui job:%p",
+                   args->users.nelts, call->pipeline->n, call->job);
+
     if (call->pipeline->n == 0) {
         return NGX_OK;
     }
@@ -204,6 +208,10 @@ ngx_http_im_user_get(ngx_http_im_call_t *call)
     if (ngx_http_im_profiles_fetch(call, &profiles) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im user get ids:%ui job:%p",
+                   args->ids.nelts, call->job);
 
     call->state = profile;
 

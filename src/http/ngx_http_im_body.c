@@ -20,6 +20,10 @@ ngx_http_im_body_read(ngx_http_request_t *r, ngx_http_im_body_t *body,
 {
     ngx_int_t  rc;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im body read len:%O limit:%uz",
+                   r->headers_in.content_length_n, limit);
+
     body->limit = limit;
     body->handler = handler;
 

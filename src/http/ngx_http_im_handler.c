@@ -17,8 +17,6 @@ static ngx_int_t ngx_http_im_create(ngx_http_request_t *r,
 static void ngx_http_im_job_handler(ngx_http_im_job_t *job);
 static void ngx_http_im_detached_handler(ngx_http_im_job_t *job);
 static void ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc);
-static void ngx_http_im_log_failure(ngx_http_im_call_t *call, ngx_int_t rc,
-    ngx_str_t *error);
 static void ngx_http_im_cleanup(void *data);
 
 
@@ -73,6 +71,10 @@ ngx_http_im_discard(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
 {
     ngx_int_t  rc;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im discard body len:%O code:%ui",
+                   r->headers_in.content_length_n, (ngx_uint_t) id);
+
     /* the answer to "Expect: 100-continue" is the refusal */
 
     r->expect_tested = 1;
@@ -96,6 +98,10 @@ ngx_http_im_body_handler(ngx_http_request_t *r, ngx_http_im_body_t *body,
     ngx_http_im_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im body handler rc:%i len:%uz refused:%ui",
+                   rc, body->len, ctx->refused);
 
     switch (rc) {
 
@@ -163,7 +169,7 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     }
 
     if (rc != NGX_AGAIN) {
-        ngx_http_im_log_failure(call, rc, NULL);
+        ngx_http_im_call_log(call, rc, NULL);
         ngx_http_im_finish(ctx, rc);
         return;
     }
@@ -240,6 +246,10 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
 
     error = ngx_http_im_store_error(job);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "im round over outcome:%ui commands:%ui job:%p",
+                   (ngx_uint_t) job->outcome, job->commands, job);
+
     rc = ngx_http_im_call_run(ctx->call);
 
     if (rc == NGX_AGAIN) {
@@ -247,7 +257,7 @@ ngx_http_im_job_handler(ngx_http_im_job_t *job)
         return;
     }
 
-    ngx_http_im_log_failure(ctx->call, rc, error);
+    ngx_http_im_call_log(ctx->call, rc, error);
     ngx_http_im_finish(ctx, rc);
 
     ngx_http_run_posted_requests(c);
@@ -269,6 +279,10 @@ ngx_http_im_detached_handler(ngx_http_im_job_t *job)
 
     error = ngx_http_im_store_error(job);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im round over without request outcome:%ui job:%p",
+                   (ngx_uint_t) job->outcome, job);
+
     rc = ngx_http_im_call_run(call);
 
     if (rc == NGX_AGAIN) {
@@ -279,7 +293,7 @@ ngx_http_im_detached_handler(ngx_http_im_job_t *job)
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im finish without request rc:%i job:%p", rc, job);
 
-    ngx_http_im_log_failure(call, rc, error);
+    ngx_http_im_call_log(call, rc, error);
 
     ngx_http_im_stat_code(stat, call->op, ngx_http_im_call_code(call, rc));
     ngx_http_im_stat_add(stat, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
@@ -341,33 +355,6 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
     ctx->job = NULL;
 
     ngx_http_finalize_request(r, rc);
-}
-
-
-/* one line where the server is to blame, none where the client is */
-
-static void
-ngx_http_im_log_failure(ngx_http_im_call_t *call, ngx_int_t rc,
-    ngx_str_t *error)
-{
-    ngx_str_t                  none = ngx_string("-");
-    const char                *reason;
-    const ngx_http_im_code_t  *code;
-
-    code = ngx_http_im_error_code(ngx_http_im_call_code(call, rc));
-
-    if (code->status < 500) {
-        return;
-    }
-
-    reason = call->job->reason;
-
-    ngx_log_error(NGX_LOG_ERR, call->log, 0,
-                  "im %V: call: %V, from: \"%V\", conv: \"%V\", store: %s, "
-                  "reply: \"%V\"",
-                  &code->code, &call->op->name, &call->from_id,
-                  &call->conv_id, reason ? reason : "answered",
-                  error ? error : &none);
 }
 
 

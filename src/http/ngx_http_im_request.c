@@ -71,6 +71,10 @@ ngx_http_im_request_user_set(ngx_http_request_t *r, ngx_http_im_call_t *call)
         return NGX_OK;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im user:\"%V\" job:%p",
+                   &user, call->job);
+
     call->user.len = user.len;
     call->user.data = ngx_pstrdup(call->pool, &user);
 
@@ -93,6 +97,10 @@ ngx_http_im_record_code(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
     ngx_http_im_error_e id)
 {
     ctx->code = ngx_http_im_error_code(id);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im record code:\"%V\" status:%ui",
+                   &ctx->code->code, ctx->code->status);
 
     ngx_http_im_stat_code(ngx_http_im_request_stat(r), ctx->op, id);
 }
