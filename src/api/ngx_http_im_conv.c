@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_conv.h"
+#include "ngx_http_im_atoi.h"
 #include "ngx_http_im_id.h"
 
 
@@ -155,7 +156,7 @@ ngx_http_im_conv_position(ngx_http_im_call_t *call, ngx_http_im_head_t *head,
         return ngx_http_im_call_store_error(call);
     }
 
-    *position = ngx_http_im_reply_atoi(text.data, text.len);
+    *position = ngx_http_im_atoi(text.data, text.len);
 
     return (*position < 0) ? ngx_http_im_call_store_error(call) : NGX_OK;
 }

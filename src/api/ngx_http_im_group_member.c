@@ -1,7 +1,6 @@
 
 #include "ngx_http_im_group.h"
 #include "ngx_http_im_conv.h"
-#include "ngx_http_im_id.h"
 #include "ngx_http_im_profile.h"
 
 

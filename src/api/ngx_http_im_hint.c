@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_hint.h"
+#include "ngx_http_im_atoi.h"
 #include "ngx_http_im_schema.h"
 
 
@@ -157,7 +158,7 @@ ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
 static int64_t
 ngx_http_im_inbox_step(ngx_str_t *time)
 {
-    return ngx_http_im_reply_atoi(time->data, time->len)
+    return ngx_http_im_atoi(time->data, time->len)
            >> NGX_HTTP_IM_INBOX_SHIFT;
 }
 
