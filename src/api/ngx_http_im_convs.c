@@ -12,12 +12,14 @@
 
 
 static ngx_int_t ngx_http_im_convs_pairs_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_pt fetch);
+    ngx_http_im_convs_t *convs, ngx_http_im_profiles_t *profiles);
 static ngx_int_t ngx_http_im_convs_pair_parse(ngx_http_im_call_t *call,
     ngx_http_im_reply_t *reply, ngx_http_im_convs_row_t *row, ngx_str_t *key);
 static ngx_int_t ngx_http_im_convs_groups_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_uint_t text,
-    ngx_http_im_convs_row_pt fetch);
+    ngx_http_im_convs_t *convs, ngx_http_im_profiles_t *profiles,
+    ngx_http_im_convs_group_pt fetch);
+static ngx_int_t ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
+    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
 
 
 const ngx_http_im_field_t  ngx_http_im_convs_fields[] = {
@@ -76,8 +78,8 @@ ngx_http_im_convs_fetch(ngx_http_im_call_t *call, ngx_http_im_convs_t *convs,
 
 ngx_int_t
 ngx_http_im_convs_rows_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_uint_t text,
-    ngx_http_im_convs_row_pt fetch)
+    ngx_http_im_convs_t *convs, ngx_http_im_profiles_t *profiles,
+    ngx_http_im_convs_group_pt fetch)
 {
     ngx_int_t             rc;
     ngx_http_im_reply_t  *inbox, *groups;
@@ -101,16 +103,17 @@ ngx_http_im_convs_rows_fetch(ngx_http_im_call_t *call,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_im_convs_pairs_fetch(call, convs, fetch);
+    rc = ngx_http_im_convs_pairs_fetch(call, convs, profiles);
 
     return (rc == NGX_OK)
-           ? ngx_http_im_convs_groups_fetch(call, convs, text, fetch) : rc;
+           ? ngx_http_im_convs_groups_fetch(call, convs, profiles, fetch)
+           : rc;
 }
 
 
 static ngx_int_t
 ngx_http_im_convs_pairs_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_pt fetch)
+    ngx_http_im_convs_t *convs, ngx_http_im_profiles_t *profiles)
 {
     ngx_int_t                 rc;
     ngx_str_t                *argv;
@@ -120,6 +123,12 @@ ngx_http_im_convs_pairs_fetch(ngx_http_im_call_t *call,
     ngx_http_im_convs_row_t  *row;
 
     reply = &convs->inbox->reply;
+
+    if (profiles && reply->nelts
+        && ngx_http_im_profile_add(call, profiles, convs->user) == NULL)
+    {
+        return NGX_ERROR;
+    }
 
     argv = ngx_palloc(call->pool, (NGX_HTTP_IM_CONVS_MGET_KEYS + 1)
                                   * sizeof(ngx_str_t));
@@ -139,12 +148,14 @@ ngx_http_im_convs_pairs_fetch(ngx_http_im_call_t *call,
             rc = ngx_http_im_convs_pair_parse(call, &reply->elts[i + k], row,
                                               &argv[1 + k]);
 
-            if (rc == NGX_OK && fetch) {
-                rc = fetch(call, convs, row);
-            }
-
             if (rc != NGX_OK) {
                 return rc;
+            }
+
+            if (profiles
+                && ngx_http_im_profile_add(call, profiles, &row->peer) == NULL)
+            {
+                return NGX_ERROR;
             }
         }
 
@@ -182,8 +193,8 @@ ngx_http_im_convs_pair_parse(ngx_http_im_call_t *call,
 
 static ngx_int_t
 ngx_http_im_convs_groups_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_uint_t text,
-    ngx_http_im_convs_row_pt fetch)
+    ngx_http_im_convs_t *convs, ngx_http_im_profiles_t *profiles,
+    ngx_http_im_convs_group_pt fetch)
 {
     ngx_uint_t                i;
     ngx_http_im_reply_t      *reply;
@@ -204,9 +215,10 @@ ngx_http_im_convs_groups_fetch(ngx_http_im_call_t *call,
 
         row->member = ngx_http_im_conv_member_fetch(call, &row->conv_id,
                                                     convs->user);
-        row->cmd = ngx_http_im_conv_head_fetch(call, &row->conv_id, text);
+        row->cmd = ngx_http_im_conv_head_fetch(call, &row->conv_id,
+                                               profiles != NULL);
 
-        if (fetch && fetch(call, convs, row) != NGX_OK) {
+        if (profiles && fetch(call, profiles, row) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -216,6 +228,36 @@ ngx_http_im_convs_groups_fetch(ngx_http_im_call_t *call,
 
 
 ngx_int_t
+ngx_http_im_convs_rows_parse(ngx_http_im_call_t *call,
+    ngx_http_im_convs_t *convs)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_im_convs_row_t  *row;
+
+    for (i = 0; i < convs->nrows; i++) {
+        row = &convs->rows[i];
+
+        rc = ngx_http_im_convs_row_parse(call, convs, row);
+
+        if (rc != NGX_OK && rc != NGX_DONE) {
+            return rc;
+        }
+
+        convs->unread += row->unread;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im convs parsed rows:%ui unread:%L job:%p",
+                   convs->nrows, convs->unread, call->job);
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK; NGX_DONE: not found; or refused */
+
+static ngx_int_t
 ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row)
 {
@@ -244,6 +286,7 @@ ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
                                    &position);
 
     if (rc == NGX_OK) {
+        row->found = 1;
         row->unread = ngx_max(row->head.seq - position, 0);
     }
 

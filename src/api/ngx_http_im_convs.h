@@ -36,6 +36,8 @@ typedef struct {
 
     ngx_http_im_head_t        head;
     int64_t                   unread;
+    ngx_uint_t                found;      /* 0: not, or not yet, a conversation
+                                             of the user's */
 
     /* conv_list only */
     ngx_http_im_cmd_t        *settings;   /* of a group */
@@ -50,11 +52,12 @@ typedef struct {
     ngx_http_im_convs_row_t  *rows;       /* 1:1s as in the inbox, groups */
     ngx_uint_t                nrows;
     ngx_uint_t                limit;      /* of entries of the inbox */
+    int64_t                   unread;     /* of all rows */
 } ngx_http_im_convs_t;
 
-/* what a call wants of a row but its head; NGX_OK or NGX_ERROR */
-typedef ngx_int_t (*ngx_http_im_convs_row_pt)(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
+/* what a call needs of a group but its head; NGX_OK or NGX_ERROR */
+typedef ngx_int_t (*ngx_http_im_convs_group_pt)(ngx_http_im_call_t *call,
+    ngx_http_im_profiles_t *profiles, ngx_http_im_convs_row_t *row);
 
 
 /* the fields of calls with these arguments, and the check */
@@ -67,20 +70,21 @@ void ngx_http_im_convs_fetch(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_str_t *user, ngx_uint_t limit);
 
 /*
- * Its replies become rows, and adds the second round.  text: heads of groups
- * with the text of the last message; fetch may be NULL.  NGX_OK, NGX_ERROR, or
- * refused.
+ * Its replies become rows, and the second round is added.  If profiles is not
+ * NULL, the users of 1:1s are added to it, heads of groups are fetched with
+ * the text of the last message, and fetch is called for every group.  NGX_OK,
+ * NGX_ERROR, or refused.
  */
 ngx_int_t ngx_http_im_convs_rows_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_uint_t text,
-    ngx_http_im_convs_row_pt fetch);
+    ngx_http_im_convs_t *convs, ngx_http_im_profiles_t *profiles,
+    ngx_http_im_convs_group_pt fetch);
 
 /*
- * The head of a row and how many messages are unread.  NGX_OK; NGX_DONE: it is
- * not, or not yet, a conversation of the user's; or refused.
+ * The replies of the second round: heads, and how many messages are unread in
+ * each and in all.  NGX_OK, or refused.
  */
-ngx_int_t ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
+ngx_int_t ngx_http_im_convs_rows_parse(ngx_http_im_call_t *call,
+    ngx_http_im_convs_t *convs);
 
 
 #endif /* _NGX_HTTP_IM_CONVS_H_INCLUDED_ */

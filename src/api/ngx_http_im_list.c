@@ -16,10 +16,10 @@ static ngx_int_t ngx_http_im_list(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_fetch(ngx_http_im_call_t *call,
     ngx_uint_t limit);
 static ngx_int_t ngx_http_im_list_rows(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_row_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
+static ngx_int_t ngx_http_im_list_group_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_profiles_t *profiles, ngx_http_im_convs_row_t *row);
 static ngx_int_t ngx_http_im_list_heads(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_heads_parse(ngx_http_im_call_t *call,
+static ngx_int_t ngx_http_im_list_sort(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
 static ngx_uint_t ngx_http_im_list_is_final(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
@@ -86,8 +86,8 @@ ngx_http_im_list_rows(ngx_http_im_call_t *call)
 
     list = call->state;
 
-    rc = ngx_http_im_convs_rows_fetch(call, &list->convs, 1,
-                                      ngx_http_im_list_row_fetch);
+    rc = ngx_http_im_convs_rows_fetch(call, &list->convs, &list->profiles,
+                                      ngx_http_im_list_group_fetch);
 
     if (rc == NGX_OK) {
         rc = ngx_http_im_profiles_fetch(call, &list->profiles);
@@ -102,47 +102,30 @@ ngx_http_im_list_rows(ngx_http_im_call_t *call)
 }
 
 
-/* profiles of who may have written last, and a group's settings */
+/* its settings, and the profile of who may have written last */
 
 static ngx_int_t
-ngx_http_im_list_row_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row)
+ngx_http_im_list_group_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_profiles_t *profiles, ngx_http_im_convs_row_t *row)
 {
-    ngx_str_t                argv[4], *user;
-    ngx_http_im_profiles_t  *profiles;
+    ngx_str_t  argv[4];
 
-    profiles = &((ngx_http_im_list_t *) call->state)->profiles;
-    user = &row->peer;
-
-    if (row->member == NULL) {
-
-        /* the user is one of the two in all of them, so the first will do */
-
-        if (row == convs->rows
-            && ngx_http_im_profile_add(call, profiles, convs->user) == NULL)
-        {
-            return NGX_ERROR;
-        }
-
-    } else {
-        user = &row->hint;
-
-        if (ngx_http_im_sender_get(call, &row->conv_id, user) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_str_set(&argv[0], "HMGET");
-        ngx_str_set(&argv[2], "users");
-        ngx_str_set(&argv[3], "info");
-
-        row->settings = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                             NGX_HTTP_IM_CONV_SETTINGS,
-                                             &row->conv_id, argv, 4);
+    if (ngx_http_im_sender_get(call, &row->conv_id, &row->hint) != NGX_OK
+        || (row->hint.len
+            && ngx_http_im_profile_add(call, profiles, &row->hint) == NULL))
+    {
+        return NGX_ERROR;
     }
 
-    return (user->len == 0
-            || ngx_http_im_profile_add(call, profiles, user))
-           ? NGX_OK : NGX_ERROR;
+    ngx_str_set(&argv[0], "HMGET");
+    ngx_str_set(&argv[2], "users");
+    ngx_str_set(&argv[3], "info");
+
+    row->settings = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                         NGX_HTTP_IM_CONV_SETTINGS,
+                                         &row->conv_id, argv, 4);
+
+    return NGX_OK;
 }
 
 
@@ -155,13 +138,15 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
 
     list = call->state;
 
-    rc = ngx_http_im_list_heads_parse(call, list);
+    rc = ngx_http_im_convs_rows_parse(call, &list->convs);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_im_list_sort(call, list);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
-
-    ngx_qsort(list->shown, list->nshown, sizeof(void *),
-              ngx_http_im_list_compare);
 
     final = ngx_http_im_list_is_final(call, list);
 
@@ -184,10 +169,8 @@ ngx_http_im_list_heads(ngx_http_im_call_t *call)
 
 
 static ngx_int_t
-ngx_http_im_list_heads_parse(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list)
+ngx_http_im_list_sort(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
 {
-    ngx_int_t             rc;
     ngx_uint_t            i;
     ngx_http_im_convs_t  *convs;
 
@@ -199,18 +182,13 @@ ngx_http_im_list_heads_parse(ngx_http_im_call_t *call,
     }
 
     for (i = 0; i < convs->nrows; i++) {
-        rc = ngx_http_im_convs_row_parse(call, convs, &convs->rows[i]);
-
-        if (rc == NGX_DONE) {
-            continue;
+        if (convs->rows[i].found) {
+            list->shown[list->nshown++] = &convs->rows[i];
         }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        list->shown[list->nshown++] = &convs->rows[i];
     }
+
+    ngx_qsort(list->shown, list->nshown, sizeof(void *),
+              ngx_http_im_list_compare);
 
     return NGX_OK;
 }

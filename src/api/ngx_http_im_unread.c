@@ -47,7 +47,7 @@ ngx_http_im_unread_rows(ngx_http_im_call_t *call)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_im_convs_rows_fetch(call, call->state, 0, NULL);
+    rc = ngx_http_im_convs_rows_fetch(call, call->state, NULL, NULL);
 
     return (rc == NGX_OK)
            ? ngx_http_im_call_continue(call, ngx_http_im_unread_answer) : rc;
@@ -57,34 +57,18 @@ ngx_http_im_unread_rows(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_unread_answer(ngx_http_im_call_t *call)
 {
-    int64_t               total;
     ngx_int_t             rc;
-    ngx_uint_t            i;
     ngx_http_im_convs_t  *convs;
 
     convs = call->state;
-    total = 0;
 
-    for (i = 0; i < convs->nrows; i++) {
-        rc = ngx_http_im_convs_row_parse(call, convs, &convs->rows[i]);
-
-        if (rc == NGX_DONE) {
-            continue;
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        total += convs->rows[i].unread;
+    rc = ngx_http_im_convs_rows_parse(call, convs);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im unread convs:%ui total:%L job:%p",
-                   convs->nrows, total, call->job);
-
     ngx_http_im_write_lit(&call->writer, "{\"total\":");
-    ngx_http_im_write_int(&call->writer, total);
+    ngx_http_im_write_int(&call->writer, convs->unread);
     ngx_http_im_write_lit(&call->writer, "}");
 
     return NGX_OK;
