@@ -483,6 +483,52 @@ for my $bytes ("+OK\r\n", "-ERR what\r\n", ":1\r\n", "junk", "*3\r\n:1\r\n", "\$
     is_deeply(stored($a, $b), ['right'], 'and stored once');
 }
 
+# A type that RESP2 does not have, as a reply among others that are read with
+# it: it is not taken for the one before it.
+
+for my $bytes (
+    "#t\r\n", "#f\r\n", ",1.5\r\n", ",inf\r\n", "(123\r\n", "_\r\n", "=7\r\ntxt:abc\r\n",
+    "!5\r\nERR x\r\n", "%1\r\n+a\r\n+b\r\n", "%0\r\n", "~1\r\n+a\r\n", ">1\r\n+a\r\n",
+    "|1\r\n+a\r\n+b\r\n:1\r\n", "*2\r\n#t\r\n,1.5\r\n",
+) {
+    my $name = $bytes =~ s/\r\n/ /gr;
+    works('before it', 1);
+
+    my (%conv, %got);
+    for my $n (1 .. 5) { my ($x, $y) = fresh(); $conv{$n} = $t->say($x, $y, "of $n")->conv_id }
+    $p->late(30, 1, $conv{1});              # so that all five are read at once
+    $p->answer($bytes, 1, $conv{2});
+    my @conn = at_once(5, sub { return ("/im/conv/$conv{$_[0]}", {}) });
+    for my $n (1 .. 5) {
+        my $r = $conn[$n - 1]->read_response;
+        my $own = $r->status == 200 && $r->body ne '[]' && $t->texts($r->json)->[0] eq "of $n";
+        $got{$own ? 'right' : $r->code =~ /^store_(?:error|timeout|unavailable)$/ ? 'refused'
+             : 'wrong ' . $r->body}++;
+    }
+    is_deeply([ grep { /^wrong/ } keys %got ], [], "$name as the second of five: no wrong page");
+    cmp_ok($got{right} || 0, '>=', 3, "$name: the others have theirs") or diag explain \%got;
+    $p->pass;
+
+    works('again', 1);
+    my @pair = map { [ fresh() ] } 1 .. 5;
+    my $key = $pair[1][0];
+    $p->late(30, 1, "^evalsha .*$pair[0][0]");
+    $p->answer($bytes, 1, "^evalsha .*$key");
+    @conn = at_once(5, sub { return ('/im/send/msg', body(@{ $pair[$_[0] - 1] }, "of $_[0]")) });
+    my @said = map { $_->read_response } @conn;
+    like($said[1]->code, qr/^(?:outcome_unknown|store_error)$/, "$name instead of a send's reply");
+    $p->pass;
+    works('and again', 1);
+    for my $n (1, 3 .. 5) {
+        my ($r, $had) = ($said[$n - 1], stored(@{ $pair[$n - 1] }));
+        if ($r->status == 200) {
+            is_deeply($had, ["of $n"], "send $n, told so, is stored");
+        } else {
+            like($r->code, qr/^(?:outcome_unknown|store_)/, "send $n: refused");
+        }
+    }
+}
+
 # A reply too many or too few would shift all that follow: everybody would be
 # told what his neighbour asked.
 
