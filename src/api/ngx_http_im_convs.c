@@ -1,6 +1,5 @@
 
 #include "ngx_http_im_convs.h"
-#include "ngx_http_im_atoi.h"
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_id.h"
 
@@ -375,9 +374,9 @@ static ngx_int_t
 ngx_http_im_convs_group_parse(ngx_http_im_call_t *call,
     ngx_http_im_reply_t *elts, ngx_http_im_convs_row_t *row)
 {
-    u_char     *p;
-    int64_t     position;
-    ngx_str_t   text, head;
+    u_char                  *p;
+    ngx_str_t                text, head;
+    ngx_http_im_position_t   position;
 
     if (ngx_http_im_reply_string(elts, &text) != NGX_OK) {
         return ngx_http_im_call_store_error(call);
@@ -393,12 +392,12 @@ ngx_http_im_convs_group_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    position = ngx_http_im_atoi(text.data, p - text.data);
-
     head.data = p + 1;
     head.len = text.data + text.len - head.data;
 
-    if (position < 0
+    text.len = p - text.data;
+
+    if (ngx_http_im_position_parse(&position, &text) != NGX_OK
         || ngx_http_im_head_parse(&row->head, &head) != NGX_OK
         || !row->head.group)
     {
@@ -412,7 +411,7 @@ ngx_http_im_convs_group_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    row->unread = ngx_max(row->head.seq - position, 0);
+    row->unread = ngx_max(row->head.seq - position.seq, 0);
 
     return NGX_OK;
 }

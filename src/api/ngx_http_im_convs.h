@@ -19,7 +19,7 @@
  *     MGET head of the 1:1s -> heads,
  *     script groups "1" -> position and head, users, info of each group;
  * or their fronts, which decide what is shown:
- *     script fronts -> the first 59 bytes of the head of each 1:1,
+ *     script fronts -> the first 67 bytes of the head of each 1:1,
  *     script groups -> position and the front of the head of each group.
  *
  * Scripts read the head and the position of a group in one step: a position
