@@ -1,7 +1,6 @@
 
 #include "ngx_http_im_id.h"
 #include <ngx_sha1.h>
-#include <sys/random.h>
 
 
 static ngx_uint_t ngx_http_im_id_match(ngx_str_t *s,
@@ -176,34 +175,4 @@ ngx_http_im_id_msg_seq(ngx_str_t *msg_id)
     }
 
     return 0;
-}
-
-
-void
-ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN])
-{
-    uint64_t  z;
-
-    /* splitmix64: a bijection of a counter, so no output repeats */
-
-    *state += 0x9e3779b97f4a7c15ULL;
-
-    z = *state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    z = z ^ (z >> 31);
-
-    ngx_hex_dump(dst, (u_char *) &z, NGX_HTTP_IM_RAND_LEN / 2);
-}
-
-
-ngx_int_t
-ngx_http_im_id_seed(uint64_t *state, ngx_log_t *log)
-{
-    if (getrandom(state, sizeof(uint64_t), 0) != sizeof(uint64_t)) {
-        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno, "getrandom() failed");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
