@@ -3,6 +3,7 @@
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_writer.h"
 #include "ngx_http_im_json_flat.h"
+#include "ngx_http_im_json_scan.h"
 
 #include <jansson.h>
 
@@ -43,6 +44,12 @@ typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 
 
+static ngx_int_t ngx_http_im_field_tree(ngx_http_im_field_ctx_t *ctx,
+    u_char *body, size_t len, json_t **root);
+static ngx_int_t ngx_http_im_field_scan_error(ngx_http_im_field_ctx_t *ctx,
+    ngx_http_im_json_scan_t *scan);
+static ngx_int_t ngx_http_im_field_tree_error(ngx_http_im_field_ctx_t *ctx,
+    u_char *body, size_t len, json_error_t *jerr);
 static ngx_int_t ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *fields, ngx_http_im_object_t *object,
     void *args);
@@ -100,7 +107,6 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
 {
     json_t                   *root;
     ngx_int_t                 rc;
-    json_error_t              jerr;
     ngx_http_im_object_t      object;
     ngx_http_im_json_flat_t   members[NGX_HTTP_IM_JSON_FLAT_MAX];
     ngx_http_im_field_ctx_t   ctx;
@@ -124,27 +130,9 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
         return ngx_http_im_field_object(&ctx, fields, &object, args);
     }
 
-    root = json_loadb((char *) body, len, JSON_REJECT_DUPLICATES, &jerr);
-
-    if (root == NULL) {
-
-        if (json_error_code(&jerr) == json_error_out_of_memory) {
-            return NGX_ERROR;
-        }
-
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
-                       "im field not JSON: error:%d position:%d",
-                       (int) json_error_code(&jerr), jerr.position);
-
-        return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
-                                     "the body is not valid JSON at byte %d",
-                                     jerr.position);
-    }
-
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
-                                     "the body must be a JSON object");
+    rc = ngx_http_im_field_tree(&ctx, body, len, &root);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     object.json = root;
@@ -154,6 +142,110 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     json_decref(root);
 
     return rc;
+}
+
+
+/* the tree of a body that is an object, to be freed with json_decref() */
+
+static ngx_int_t
+ngx_http_im_field_tree(ngx_http_im_field_ctx_t *ctx, u_char *body, size_t len,
+    json_t **root)
+{
+    ngx_int_t                 rc;
+    json_error_t              jerr;
+    ngx_http_im_json_scan_t   scan;
+
+    scan.pool = ctx->pool;
+    scan.body = body;
+    scan.len = len;
+
+    rc = ngx_http_im_json_scan(&scan);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_im_field_scan_error(ctx, &scan);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *root = json_loadb((char *) scan.body, len, JSON_REJECT_DUPLICATES, &jerr);
+
+    ngx_http_im_json_scan_done(&scan);
+
+    if (*root) {
+        return NGX_OK;
+    }
+
+    if (json_error_code(&jerr) == json_error_out_of_memory) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_field_tree_error(ctx, body, len, &jerr);
+}
+
+
+static ngx_int_t
+ngx_http_im_field_scan_error(ngx_http_im_field_ctx_t *ctx,
+    ngx_http_im_json_scan_t *scan)
+{
+    const char           *in;
+    ngx_http_im_error_e   id;
+
+    id = scan->limit ? NGX_HTTP_IM_BAD_REQUEST : NGX_HTTP_IM_BAD_JSON;
+
+    if (scan->at == 0) {
+        return ngx_http_im_error_set(ctx->pool, ctx->error, id, "%s",
+                                     scan->error);
+    }
+
+    if (scan->in_name) {
+        in = " in the name of a member";
+
+    } else {
+        in = scan->member.len ? " in member " : "";
+    }
+
+    return ngx_http_im_error_set(ctx->pool, ctx->error, id,
+                                 "%s%s%V at byte %uz", scan->error, in,
+                                 &scan->member, scan->at);
+}
+
+
+/* jansson refuses only repeated names after json_scan has seen the body */
+
+static ngx_int_t
+ngx_http_im_field_tree_error(ngx_http_im_field_ctx_t *ctx, u_char *body,
+    size_t len, json_error_t *jerr)
+{
+    size_t      at;
+    ngx_str_t   name;
+
+    at = ngx_min((size_t) jerr->position, len);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->pool->log, 0,
+                   "im field tree error:%d position:%uz",
+                   (int) json_error_code(jerr), at);
+
+    if (json_error_code(jerr) != json_error_duplicate_key) {
+        return ngx_http_im_error_set(ctx->pool, ctx->error,
+                                     NGX_HTTP_IM_BAD_JSON,
+                                     "the body is not valid JSON at byte %uz",
+                                     at);
+    }
+
+    ngx_http_im_json_scan_name(body, at, &name);
+
+    if (name.len == 0) {
+        return ngx_http_im_error_set(ctx->pool, ctx->error,
+                                     NGX_HTTP_IM_BAD_JSON,
+                                     "a member is given twice at byte %uz",
+                                     at);
+    }
+
+    return ngx_http_im_error_set(ctx->pool, ctx->error, NGX_HTTP_IM_BAD_JSON,
+                                 "member %V is given twice at byte %uz",
+                                 &name, at);
 }
 
 
