@@ -25,7 +25,7 @@ test:
 	@$(MAKE) --no-print-directory all lint
 	@$(PROVE) $(TESTS)
 
-lint:
+lint: all
 	@t/tools/lint
 
 install: all

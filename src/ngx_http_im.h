@@ -7,11 +7,10 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_im_body.h"
 #include "ngx_http_im_call.h"
-#include "ngx_http_im_stat.h"
-#include "ngx_http_im_redis.h"
-#include "ngx_http_im_route.h"
 #include "ngx_http_im_redis_conf.h"
+#include "ngx_http_im_stat.h"
 
 
 /* http level */
@@ -19,11 +18,11 @@
 typedef struct {
     ngx_array_t                stores;    /* of ngx_http_im_redis_conf_t * */
     ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
+    ngx_http_im_script_t      *scripts;
     uint64_t                   random;    /* a worker's state */
-    const ngx_http_im_script_t  *scripts;
-    ngx_shm_zone_t            *cache;     /* of profiles, NULL: off */
-    ngx_shm_zone_t            *stat_zone;    /* NULL: no im_pass, no im_status */
-    ngx_http_im_stat_t        *stat;     /* a worker's, of its calls */
+    ngx_shm_zone_t            *cache;     /* NULL: off */
+    ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
+    ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
 } ngx_http_im_main_conf_t;
@@ -34,7 +33,7 @@ typedef struct {
 typedef struct {
     ngx_str_t                  value;
     size_t                     prefix;    /* length of the location's name */
-    ngx_http_im_redis_conf_t       *store;
+    ngx_http_im_redis_conf_t  *store;
     u_char                    *file;      /* where it stands, for errors */
     ngx_uint_t                 line;
 } ngx_http_im_pass_t;
@@ -50,8 +49,8 @@ typedef struct {
 
 
 /*
- * A request's side of a call.  Lives in the request's pool; call and job are
- * NULL before the body is read and after the answer is made.
+ * A request and its call.  Lives in the request's pool; call and job are NULL
+ * before the body is read and after the answer is made.
  */
 
 typedef struct {
@@ -60,16 +59,14 @@ typedef struct {
     ngx_http_im_call_t        *call;
     ngx_http_im_job_t         *job;
     ngx_http_cleanup_t        *cleanup;
+    ngx_http_im_body_t         body;
 
     ngx_str_t                  path_id;   /* conv_id in the URI */
-    ngx_uint_t                 refused;   /* before the body was read */
+    ngx_uint_t                 refused;   /* a code, before the body
+                                             was read */
 
-    u_char                    *body;      /* read so far */
-    size_t                     size;
-    size_t                     room;
-
-    /* for logs, copied as the call does not live that long */
-    const ngx_http_im_code_t *code;
+    /* for variables: the log phase is after the end of the call */
+    const ngx_http_im_code_t  *code;
     ngx_str_t                  from_id;
     ngx_str_t                  conv_id;
     ngx_msec_t                 store_time;

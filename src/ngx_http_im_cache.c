@@ -54,6 +54,38 @@ static void ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_entry_t *entry);
 
 
+char *
+ngx_http_im_cache_conf(ngx_conf_t *cf, ngx_str_t *value, void *tag,
+    ngx_shm_zone_t **zone)
+{
+    u_char     *colon, *last;
+    ssize_t     size;
+    ngx_str_t   name, text;
+
+    last = value->data + value->len;
+    colon = ngx_strlchr(value->data, last, ':');
+
+    if (ngx_strncmp(value->data, "zone=", 5) != 0 || colon == NULL) {
+        return "takes \"zone=NAME:SIZE\" or \"off\"";
+    }
+
+    name.data = value->data + 5;
+    name.len = colon - name.data;
+    text.data = colon + 1;
+    text.len = last - text.data;
+
+    size = ngx_parse_size(&text);
+
+    if (name.len == 0 || size < (ssize_t) (8 * ngx_pagesize)) {
+        return "needs a name and a size of at least 32k";
+    }
+
+    *zone = ngx_http_im_cache_zone_add(cf, &name, size, tag);
+
+    return *zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
 ngx_shm_zone_t *
 ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag)

@@ -60,6 +60,10 @@ typedef struct {
 ngx_shm_zone_t *ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name,
     size_t size, void *tag);
 
+/* the same from "zone=NAME:SIZE"; returns what a directive does */
+char *ngx_http_im_cache_conf(ngx_conf_t *cf, ngx_str_t *value, void *tag,
+    ngx_shm_zone_t **zone);
+
 /* _get is called between these two, so that many entries cost one lock */
 void ngx_http_im_cache_lock(ngx_http_im_cache_t *cache);
 void ngx_http_im_cache_unlock(ngx_http_im_cache_t *cache);

@@ -1,6 +1,9 @@
 
 #include "ngx_http_im.h"
+#include "ngx_http_im_check.h"
+#include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
+#include "ngx_http_im_id.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -12,10 +15,6 @@ static char *ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data);
-static char *ngx_http_im_check_positive(ngx_conf_t *cf, void *post,
-    void *data);
-static char *ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data);
 static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
     ngx_str_t *res, ngx_http_variable_value_t *v);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
@@ -285,83 +284,21 @@ ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_im_main_conf_t  *imcf = conf;
 
-    u_char     *colon, *last;
-    ssize_t     size;
-    ngx_str_t  *value, name, text;
+    ngx_str_t  *value;
 
     if (imcf->cache || imcf->cache_off) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    last = value[1].data + value[1].len;
 
     if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
         imcf->cache_off = 1;
         return NGX_CONF_OK;
     }
 
-    colon = ngx_strlchr(value[1].data, last, ':');
-
-    if (ngx_strncmp(value[1].data, "zone=", 5) != 0 || colon == NULL) {
-        return "takes \"zone=NAME:SIZE\" or \"off\"";
-    }
-
-    name.data = value[1].data + 5;
-    name.len = colon - name.data;
-    text.data = colon + 1;
-    text.len = last - text.data;
-
-    size = ngx_parse_size(&text);
-
-    if (name.len == 0 || size < (ssize_t) (8 * ngx_pagesize)) {
-        return "needs a name and a size of at least 32k";
-    }
-
-    imcf->cache = ngx_http_im_cache_zone_add(cf, &name, size,
-                                         &ngx_http_im_module);
-
-    return imcf->cache ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data)
-{
-    u_char     *p, *last;
-    ngx_str_t  *prefix = data;
-
-    last = prefix->data + prefix->len;
-
-    for (p = prefix->data; p < last; p++) {
-        if (*p == '{' || *p == '}' || *p <= ' ' || *p == 0x7f) {
-            return "must have no braces, spaces or control characters: the "
-                   "braces in a key decide its slot in a cluster";
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_im_check_positive(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_int_t  *n = data;
-
-    return (*n > 0 && *n <= 10000) ? NGX_CONF_OK
-                                   : "must be between 1 and 10000";
-}
-
-
-static char *
-ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data)
-{
-    size_t  *size = data;
-
-    return (*size > 0 && *size <= 1024 * 1024) ? NGX_CONF_OK
-                                   : "must be between 1 and 1m: a body is "
-                                     "parsed at once, while others wait";
+    return ngx_http_im_cache_conf(cf, &value[1], &ngx_http_im_module,
+                                  &imcf->cache);
 }
 
 
@@ -369,8 +306,7 @@ static ngx_int_t
 ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
     ngx_http_variable_value_t *v)
 {
-    u_char     *p;
-    ngx_str_t   a, b;
+    ngx_str_t  a, b;
 
     a.data = v[0].data;
     a.len = v[0].len;
@@ -383,17 +319,7 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, NGX_HTTP_IM_PAIR_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_im_id_pair(&a, &b, p);
-
-    res->data = p;
-    res->len = NGX_HTTP_IM_PAIR_LEN;
-
-    return NGX_OK;
+    return ngx_http_im_conv_pair_id(r->pool, &a, &b, res);
 }
 
 
@@ -407,11 +333,11 @@ ngx_http_im_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_im_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_str_t                  name = ngx_string("im_cache");
-    ngx_uint_t                 i;
-    ngx_http_im_pass_t       **pass;
-    ngx_http_im_main_conf_t   *imcf;
-    ngx_http_im_redis_conf_t **store;
+    ngx_str_t                   name = ngx_string("im_cache");
+    ngx_uint_t                  i;
+    ngx_http_im_pass_t        **pass;
+    ngx_http_im_main_conf_t    *imcf;
+    ngx_http_im_redis_conf_t  **store;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
@@ -444,11 +370,6 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    imcf->scripts = ngx_http_im_scripts_create(cf->pool);
-    if (imcf->scripts == NULL) {
-        return NGX_ERROR;
-    }
-
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
@@ -470,9 +391,12 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&imcf->stores, cf->pool, 2,
-                       sizeof(ngx_http_im_redis_conf_t *))
-        != NGX_OK
+    imcf->scripts = ngx_http_im_scripts_create(cf->pool);
+
+    if (imcf->scripts == NULL
+        || ngx_array_init(&imcf->stores, cf->pool, 2,
+                          sizeof(ngx_http_im_redis_conf_t *))
+           != NGX_OK
         || ngx_array_init(&imcf->passes, cf->pool, 2,
                           sizeof(ngx_http_im_pass_t *))
            != NGX_OK)

@@ -1,7 +1,7 @@
 
 #include "ngx_http_im_schema.h"
+#include "ngx_http_im_atoi.h"
 #include "ngx_http_im_id.h"
-#include "ngx_http_im_reply.h"
 
 
 /* offsets in a head, see src/script/send.lua */
@@ -38,7 +38,7 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
     ngx_memzero(head, sizeof(ngx_http_im_head_t));
 
     head->group = p[0] - '0';
-    head->seq = ngx_http_im_reply_atoi(p + NGX_HTTP_IM_HEAD_SEQ,
+    head->seq = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_SEQ,
                                        NGX_HTTP_IM_SEQ_LEN);
     head->time.data = p + NGX_HTTP_IM_HEAD_TIME;
     head->time.len = NGX_HTTP_IM_TIME_LEN;
@@ -64,7 +64,7 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
         }
 
         for (i = 0; i < 2; i++) {
-            head->read[i] = ngx_http_im_reply_atoi(p + NGX_HTTP_IM_HEAD_READ
+            head->read[i] = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_READ
                                                    + i * NGX_HTTP_IM_SEQ_LEN,
                                                    NGX_HTTP_IM_SEQ_LEN);
             if (head->read[i] < 0) {
@@ -146,13 +146,50 @@ ngx_http_im_row_is_last(ngx_http_im_row_t *row, ngx_http_im_head_t *head)
 }
 
 
+ngx_int_t
+ngx_http_im_sent_parse(ngx_http_im_sent_t *sent, ngx_str_t *src)
+{
+    u_char  *p, *last;
+
+    p = src->data;
+    last = p + src->len;
+
+    if (ngx_http_im_schema_word(&p, last, &sent->id) != NGX_OK
+        || last - p < NGX_HTTP_IM_TIME_LEN)
+    {
+        return NGX_ERROR;
+    }
+
+    sent->seq = ngx_http_im_id_msg_seq(&sent->id);
+    sent->time.data = p;
+    sent->time.len = NGX_HTTP_IM_TIME_LEN;
+
+    p += NGX_HTTP_IM_TIME_LEN;
+
+    ngx_str_null(&sent->peer);
+
+    if (p < last) {
+
+        if (*p++ != ' ') {
+            return NGX_ERROR;
+        }
+
+        sent->peer.data = p;
+        sent->peer.len = last - p;
+    }
+
+    return (sent->seq && ngx_http_im_time_valid(&sent->time)) ? NGX_OK
+                                                              : NGX_ERROR;
+}
+
+
 /* no leading zero, as it is written to JSON as a number */
 
 ngx_uint_t
 ngx_http_im_time_valid(ngx_str_t *time)
 {
     return time->len == NGX_HTTP_IM_TIME_LEN && time->data[0] != '0'
-           && ngx_http_im_reply_atoi(time->data, time->len) > 0;
+           && ngx_http_im_atoi(time->data, time->len) > 0;
 }
 
 

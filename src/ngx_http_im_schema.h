@@ -42,6 +42,16 @@ typedef struct {
 } ngx_http_im_row_t;
 
 
+/* a message that was stored */
+
+typedef struct {
+    ngx_str_t     id;          /* "seq-random" */
+    int64_t       seq;
+    ngx_str_t     time;
+    ngx_str_t     peer;        /* of a 1:1 named by its id, or "" */
+} ngx_http_im_sent_t;
+
+
 ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 
 /* NGX_DECLINED: the empty row, which keeps the key of an empty timeline */
@@ -50,6 +60,9 @@ ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);
 /* whether the row is the last message of the head, or of a prefix of it */
 ngx_uint_t ngx_http_im_row_is_last(ngx_http_im_row_t *row,
     ngx_http_im_head_t *head);
+
+/* the result of script send: "id time", and " peer" */
+ngx_int_t ngx_http_im_sent_parse(ngx_http_im_sent_t *sent, ngx_str_t *src);
 
 /* milliseconds since the epoch, of 13 digits */
 ngx_uint_t ngx_http_im_time_valid(ngx_str_t *time);

@@ -13,7 +13,8 @@ static const struct {
 } ngx_http_im_script_texts[] = {
     { ngx_string("send"), ngx_string(ngx_http_im_script_send) },
     { ngx_string("read"), ngx_string(ngx_http_im_script_read) },
-    { ngx_string("group_create"), ngx_string(ngx_http_im_script_group_create) },
+    { ngx_string("group_create"),
+      ngx_string(ngx_http_im_script_group_create) },
     { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) }
 };
 

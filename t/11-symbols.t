@@ -25,6 +25,7 @@ SKIP: {
         epoll_wait sleep usleep nanosleep recv recvfrom send sendto
         system popen fork setsockopt socket);
     my @in = map { s/@.*//r } map { (split)[-1] } `nm -D -u $module`;
+    ok((grep { $_ eq 'ngx_palloc' } @in), 'imports are listed');
     is_deeply([ grep { $never{$_} } @in ], [], 'imports nothing that blocks');
     is_deeply([ grep { /^redis/ } @in ], [], 'carries its own hiredis');
 }

@@ -49,21 +49,64 @@ is_deeply([ sort map { $_->{msg_id} } @$page ], [ sort keys %seen ],
 is_deeply($t->pair('x1', 'x2', page_size => 50), $page, 'either way round');
 
 
-# --- from_time never runs backwards, whatever the clock of the store does
+$t->done;
+
+
+# --- from_time never runs backwards, whatever the clock of the store does: it
+# --- is put back by an hour, then by a day, and forward again
 
 {
-    my $id = $t->say(ann => 'tim', 'now')->conv_id;
-    my $last = $t->page($id)->[0]{from_time};
-    my $ok = 1;
-    for (1 .. 50) {
-        my $r = $t->say(tim => 'ann', 'x');
-        $ok &&= $r->msg_time >= $last;
-        $last = $r->msg_time;
+    my $t = Test::IM->new(redis => 0);
+    my $lib = $t->dir . '/clock.so';
+    my $clock = $t->dir . '/clock';
+    my $moved = sub { open my $fh, '+<:raw', $clock or die "$clock: $!";
+                      print $fh pack 'q', $_[0] * 1_000_000; close $fh };
+    my $now = sub { my ($s, $us) = @{ $t->redis('TIME') };
+                    return int($s * 1000 + $us / 1000) };
+
+    is(system(qw(cc -O1 -shared -fPIC -o), $lib,
+              "$FindBin::Bin/fault/clock.c", '-ldl'), 0, 'a clock is built')
+        or BAIL_OUT('cc');
+    $t->write_file('clock', pack 'q', 0);
+
+    {
+        local @ENV{qw(LD_PRELOAD IM_CLOCK)} = ($lib, $clock);
+        $t->start_redis;
     }
-    ok($ok, 'from_time never runs backwards');
+    $t->start;
+
+    my $group = $t->group(ann => ['tim']);
+    my $id = $t->say(ann => 'tim', 'now')->conv_id;
+    $t->say_in(ann => $group, 'now');
+    my %last = map { $_ => $t->page($_)->[0]{from_time} } $id, $group;
+    my $start = $last{$group};
+
+    for my $by (-3600, -86400, -1) {
+        $moved->($by);
+        cmp_ok($now->(), '<', $start, "the clock is put back by ${\ -$by } s");
+
+        for my $conv ($id, $group) {
+            my $kind = $conv eq $group ? 'a group' : 'a 1:1';
+            my @told = map { $t->say_in($_ % 2 ? 'ann' : 'tim', $conv, "m$_")
+                             ->msg_time } 1 .. 10;
+            is_deeply([ grep { $_ < $last{$conv} } @told ], [],
+                      "$kind: no message is older than the one before");
+            cmp_ok($told[-1], '<', $start + 60_000, "$kind: and none ahead");
+            my @page = map { $_->{from_time} }
+                       @{ $t->page($conv, page_size => 100) };
+            is_deeply(\@page, [ sort { $b <=> $a } @page ],
+                      "$kind: a page neither");
+            is($page[0], $told[-1], "$kind: the page has what the send told");
+            $last{$conv} = $told[-1];
+        }
+    }
+
+    $moved->(3600);
+    cmp_ok($t->say(ann => 'tim', 'later')->msg_time, '>=', $start + 3_600_000,
+           'put forward, it goes on with the clock');
+    $t->done;
 }
 
-$t->done;
 done_testing;
 
 __DATA__

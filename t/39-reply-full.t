@@ -33,7 +33,9 @@ sub members_are {
 
 my $r = $t->say(ann => 'bob', 'one');
 my $j = members_are($r->body, 'send', qw(conv_id msg_id msg_time seq));
-is($j->{conv_id}, $r->conv_id // $j->{conv_id}, 'conv_id');
+is($j->{conv_id}, $r->conv_id, 'conv_id is that of the header');
+is($j->{msg_id}, $r->msg_id, 'msg_id as well');
+is($j->{msg_time}, $r->msg_time, 'and msg_time');
 like($r->body, qr/"msg_time":\d{13}\b/, 'msg_time is a number');
 like($r->body, qr/"seq":1\b/, 'seq is a number, from 1');
 like($t->say(bob => 'ann', 'two')->body, qr/"seq":2\b/, 'without gaps');
@@ -89,7 +91,8 @@ sub logged {    # what the last request logged
     my $count = () = $t->access_log =~ /\n/g;
     my $cb = shift;
     $cb->();
-    $t->poll(5, sub { my $n = () = $t->access_log =~ /\n/g; $n > $count });
+    $t->poll(5, sub { my $n = () = $t->access_log =~ /\n/g; $n > $count })
+        or die "nothing is logged\n";
     return [ split /\|/, (split /\n/, $t->access_log)[-1] ];
 }
 

@@ -170,6 +170,11 @@ overtakes('im_user', bytes('/user/conv/list', { from_id => 'ann' }, 'User: ann')
     is(scalar(grep { $_->read_response->status != 200 } @send, @hog), 0, 'order: all served');
     my @text = reverse @{ $t->texts($t->pair('order', 'hog', page_size => 40)) };
     is(scalar @text, 40, 'forty messages');
+
+    # each ten were taken after those before, within them any may be first
+    my @tens = map { int((/^n(\d+)$/ ? $1 - 1 : 0) / 10) } @text;
+    is_deeply(\@tens, [ sort { $a <=> $b } @tens ], 'in the order they came')
+        or diag("@text");
 }
 
 

@@ -9,40 +9,41 @@
 #include "ngx_http_im_cache.h"
 #include "ngx_http_im_error.h"
 #include "ngx_http_im_field.h"
-#include "ngx_http_im_id.h"
-#include "ngx_http_im_writer.h"
 #include "ngx_http_im_key.h"
-#include "ngx_http_im_cmd.h"
+#include "ngx_http_im_redis.h"
 #include "ngx_http_im_script.h"
+#include "ngx_http_im_writer.h"
 
 
 typedef struct ngx_http_im_call_s  ngx_http_im_call_t;
 
 /*
- * A step of a call.  It reads what the commands of the step before brought,
- * and
- *     NGX_AGAIN     has added commands and set call->next,
- *     NGX_OK        is done, the answer is in call->writer (empty: {}),
- *     NGX_DECLINED  refuses, call->error tells why,
- *     NGX_ERROR     is out of memory.
+ * A step of a call.  It reads the replies to the commands of the step before
+ * and returns
+ *     NGX_AGAIN     commands were added and call->next is set,
+ *     NGX_OK        done, the answer is in call->writer (empty: {}),
+ *     NGX_DECLINED  refused, the reason is in call->error,
+ *     NGX_ERROR     out of memory.
  */
 typedef ngx_int_t (*ngx_http_im_step_pt)(ngx_http_im_call_t *call);
 
 
-/* one call of the API */
+/* one operation of the API; route.c has the list of them */
 
 typedef struct {
     ngx_str_t                      name;      /* for logs: $im_call */
     const ngx_http_im_field_t     *fields;
     size_t                         size;      /* of the arguments */
-    ngx_uint_t                     write;     /* its failure is in doubt */
-    ngx_http_im_step_pt            check;     /* judges before the store is
-                                                 asked: NGX_OK or DECLINED */
+    ngx_uint_t                     write;     /* a failure leaves it unknown
+                                                 whether it was executed */
+    ngx_http_im_step_pt            check;     /* the arguments, before any
+                                                 command; NGX_AGAIN is not
+                                                 allowed; may be NULL */
     ngx_http_im_step_pt            start;
 } ngx_http_im_op_t;
 
 
-/* what the location's directives say; constant */
+/* the directives of a location; constant */
 
 typedef struct {
     ngx_str_t                      key_prefix;
@@ -58,25 +59,45 @@ typedef struct {
 
 
 /*
- * A call under way.  It lives in the job's pool, with its arguments, state
- * and replies, so that a write can be finished after its client has gone.
- * Only the JSON goes to the request's pool, for as long as there is one.
+ * What a call needs of its surroundings.  The struct itself is only read by
+ * ngx_http_im_call_create(); what it points to must outlive the call, the log
+ * until ngx_http_im_call_detach().
+ */
+
+typedef struct {
+    const ngx_http_im_options_t   *options;
+    const ngx_http_im_script_t    *scripts;   /* by ngx_http_im_script_e */
+    ngx_http_im_cache_t           *cache;     /* or NULL */
+    uint32_t                       scope;     /* of its keys in the cache */
+    uint64_t                      *random;    /* the worker's state */
+    ngx_log_t                     *log;
+} ngx_http_im_call_env_t;
+
+
+/*
+ * A call under way.  It lives in the pool of its job, as do its arguments,
+ * state and replies, so that a write can be finished after its client has
+ * gone.  The answer may be written to another pool: writer.pool.
  */
 
 struct ngx_http_im_call_s {
     const ngx_http_im_op_t        *op;
+    ngx_http_im_job_t             *job;
+    ngx_pool_t                    *pool;      /* the job's */
+    ngx_http_im_pipeline_t        *pipeline;  /* the job's */
+    ngx_log_t                     *log;
+    void                          *data;      /* free for the maker */
+
     const ngx_http_im_options_t   *options;
     const ngx_http_im_script_t    *scripts;
-    ngx_pool_t                    *pool;
-    ngx_http_im_pipeline_t        *pipeline;
-    uint64_t                      *random;    /* the worker's */
-    ngx_http_im_cache_t           *cache;     /* or NULL */
-    uint32_t                       scope;     /* of what is in the cache */
-    ngx_msec_t                     generation;
+    ngx_http_im_cache_t           *cache;
+    uint32_t                       scope;
+    uint64_t                      *random;
 
     ngx_str_t                      conv_id;   /* of path or body */
     ngx_str_t                      from_id;   /* who acts, for logs */
-    ngx_str_t                      user;      /* im_user, who the caller is */
+    ngx_str_t                      user;      /* who the maker says that the
+                                                 caller is, "": not known */
     void                          *args;
     void                          *state;
     ngx_http_im_step_pt            next;
@@ -87,31 +108,80 @@ struct ngx_http_im_call_s {
     ngx_str_t                      made_conv; /* X-IM-Conv-Id */
     ngx_str_t                      made_msg;  /* X-IM-Msg-Id */
     ngx_str_t                      made_time; /* X-IM-Msg-Time */
+
+    unsigned                       pair:1;    /* conv_id has the form of a
+                                                 1:1's, see conv.h */
 };
 
 
-/* the step asks nothing; one that failed to ask is not idle */
-#define ngx_http_im_call_idle(call)                                          \
-    ((call)->pipeline->n == 0 && !(call)->pipeline->failed)
+/*
+ * For whoever makes calls: create; set call->user; check; run, and after
+ * NGX_AGAIN submit the job and run again from its handler, until run returns
+ * something else.  conv_id is that of the path, or empty; NULL when out of
+ * memory.
+ */
+ngx_http_im_call_t *ngx_http_im_call_create(ngx_http_im_call_env_t *env,
+    ngx_http_im_job_t *job, const ngx_http_im_op_t *op, ngx_str_t *conv_id);
+
+/*
+ * Reads the arguments from a body and does all checks that need no command.
+ * NGX_OK, NGX_DECLINED or NGX_ERROR, as a step.
+ */
+ngx_int_t ngx_http_im_call_check(ngx_http_im_call_t *call, u_char *body,
+    size_t len);
+
+/*
+ * Runs call->next, or refuses the call if the round of commands before it has
+ * failed; returns what a step does.
+ */
+ngx_int_t ngx_http_im_call_run(ngx_http_im_call_t *call);
+
+/* the code of a call whose check or run has returned rc, not NGX_AGAIN */
+ngx_http_im_error_e ngx_http_im_call_code(ngx_http_im_call_t *call,
+    ngx_int_t rc);
+
+/*
+ * An error line if the code is one of 5xx, and none if the client is to blame;
+ * error: what ngx_http_im_redis_error() returned before the last run, or NULL.
+ */
+void ngx_http_im_call_log(ngx_http_im_call_t *call, ngx_int_t rc,
+    ngx_str_t *error);
+
+/* nobody needs the answer any more; the job's pool is all that is left */
+void ngx_http_im_call_detach(ngx_http_im_call_t *call, ngx_log_t *log);
+
+
+/* For steps */
+
+/* the step to come, run at once if there are no commands to wait for */
+ngx_int_t ngx_http_im_call_continue(ngx_http_im_call_t *call,
+    ngx_http_im_step_pt step);
+
+/*
+ * Commands; NULL when out of memory, which also sticks in the pipeline, so a
+ * step need not look.
+ */
 
 /* a command with the key of a conversation or a user as its first argument */
 ngx_http_im_cmd_t *ngx_http_im_call_cmd(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_key_e what, ngx_str_t *id,
     ngx_str_t *argv, ngx_uint_t argc);
 
-/* EVALSHA with the keys of a conversation and the arguments of the script */
+/* EVALSHA with keys of a conversation and the arguments of the script */
 ngx_http_im_cmd_t *ngx_http_im_call_script(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_script_e script, ngx_str_t *id,
     const ngx_http_im_key_e *keys, ngx_uint_t nkeys,
     ngx_str_t *argv, ngx_uint_t argc);
 
-/* a script's reply: NGX_OK, or refused with the code it gave */
+/* a script's reply: NGX_OK, or refused with the code in it */
 ngx_int_t ngx_http_im_call_result(ngx_http_im_call_t *call,
     ngx_http_im_cmd_t *cmd, ngx_str_t *result);
 
-/* NGX_OK if the command and those after it were answered with integers */
+/* NGX_OK if the replies to the command and those after it are integers */
 ngx_int_t ngx_http_im_call_integers(ngx_http_im_call_t *call,
     ngx_http_im_cmd_t *cmd);
+
+/* these refuse the call and return NGX_DECLINED, or NGX_ERROR */
 
 ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
     ngx_http_im_error_e id);
@@ -119,11 +189,13 @@ ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
 /* the reply is not what the schema has there */
 ngx_int_t ngx_http_im_call_store_error(ngx_http_im_call_t *call);
 
-/* the conv_id of path or body must be an id; NGX_OK or NGX_DECLINED */
-ngx_int_t ngx_http_im_call_check_conv(ngx_http_im_call_t *call);
+/* the form of a user's or conversation's id: NGX_OK, or refused */
+ngx_int_t ngx_http_im_call_check_id(ngx_http_im_call_t *call,
+    const char *field, ngx_str_t *id);
 
-/* where im_user is set, it must be who acts; NGX_OK or NGX_DECLINED */
+/* where the user is known, it must be who acts: NGX_OK, or refused */
 ngx_int_t ngx_http_im_call_check_user(ngx_http_im_call_t *call,
     const char *field, ngx_str_t *id);
+
 
 #endif /* _NGX_HTTP_IM_CALL_H_INCLUDED_ */

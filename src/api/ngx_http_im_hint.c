@@ -1,27 +1,20 @@
 
-#include "ngx_http_im_api.h"
+#include "ngx_http_im_hint.h"
+#include "ngx_http_im_atoi.h"
+#include "ngx_http_im_schema.h"
 
 
-/*
- * How far the score of an inbox may stay behind the last message: 16 seconds,
- * counted in steps of the clock, so that a list knows which entries may have
- * changed places.
- */
+/* a step of an inbox's clock: 2^14 ms, 16 seconds */
 #define NGX_HTTP_IM_INBOX_SHIFT   14
 
-/* the clocks of workers read the start of a turn */
+/* ms; a worker reads the clock once in a turn of its event loop */
 #define NGX_HTTP_IM_INBOX_MARGIN  1000
 
-/* for how long a row that another hand has changed may be shown as it was */
-#define NGX_HTTP_IM_RECENT_TTL     60000
+/* ms; changes made to a row by other programs show after this time */
+#define NGX_HTTP_IM_RECENT_TTL    60000
 
 
-static void ngx_http_im_note(ngx_http_im_call_t *call,
-    ngx_http_im_cache_e kind, ngx_str_t *conv_id, ngx_msec_t asked,
-    ngx_str_t *value);
-static ngx_int_t ngx_http_im_hint_get(ngx_http_im_call_t *call,
-    ngx_http_im_cache_e kind, ngx_str_t *conv_id, ngx_msec_t since,
-    ngx_str_t *value);
+static int64_t ngx_http_im_inbox_step(ngx_str_t *time);
 
 
 void
@@ -35,9 +28,9 @@ ngx_http_im_hint_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
 }
 
 
-static void
-ngx_http_im_note(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
-    ngx_str_t *conv_id, ngx_msec_t asked, ngx_str_t *value)
+void
+ngx_http_im_hint_put(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *conv_id, ngx_msec_t sent, ngx_str_t *value)
 {
     ngx_str_t                values[2];
     ngx_http_im_cache_key_t  key;
@@ -52,11 +45,15 @@ ngx_http_im_note(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
     values[0] = *value;
     ngx_str_null(&values[1]);
 
-    ngx_http_im_cache_put(call->cache, &key, asked, values);
+    ngx_http_im_cache_put(call->cache, &key, sent, values);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im hint put kind:%ui conv:\"%V\" size:%uz job:%p",
+                   (ngx_uint_t) kind, conv_id, value->len, call->job);
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
     ngx_str_t *conv_id, ngx_msec_t since, ngx_str_t *value)
 {
@@ -81,6 +78,10 @@ ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         *value = values[0];
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im hint get kind:%ui conv:\"%V\" rc:%i job:%p",
+                   (ngx_uint_t) kind, conv_id, rc, call->job);
+
     return rc;
 }
 
@@ -102,52 +103,68 @@ void
 ngx_http_im_sender_put(ngx_http_im_call_t *call, ngx_str_t *conv_id,
     ngx_str_t *user)
 {
-    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
-                     ngx_current_msec, user);
+    ngx_http_im_hint_put(call, NGX_HTTP_IM_CACHE_SENDER, conv_id,
+                         ngx_current_msec, user);
 }
 
 
 /*
- * A note counts if the inboxes were written after this worker's connections
- * last came or went: until then the server may have lost them since.
+ * A server that was restarted may have lost what was written to the inboxes
+ * before: only hints younger than its connections count.  Message 1 begins a
+ * conversation anew, so no inbox can have it.
  */
 
 ngx_uint_t
-ngx_http_im_inbox_is_current(ngx_http_im_call_t *call, ngx_str_t *conv_id,
-    ngx_str_t *time)
+ngx_http_im_inbox_is_current(ngx_http_im_call_t *call, int64_t seq,
+    ngx_msec_t generation)
 {
-    ngx_str_t  noted;
+    ngx_str_t   time;
+    ngx_uint_t  current;
 
-    if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_INBOX, conv_id,
-                             call->generation + NGX_HTTP_IM_INBOX_MARGIN,
-                             &noted)
-        != NGX_OK)
+    if (seq <= 1
+        || ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_INBOX, &call->conv_id,
+                                generation + NGX_HTTP_IM_INBOX_MARGIN, &time)
+           != NGX_OK)
     {
         return 0;
     }
 
-    return ngx_http_im_inbox_step(&noted) >= ngx_http_im_inbox_step(time);
+    current = ngx_http_im_inbox_step(&time)
+              >= ngx_http_im_inbox_step(&call->made_time);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im inbox written:%V message:%V current:%ui job:%p",
+                   &time, &call->made_time, current, call->job);
+
+    return current;
 }
 
 
 void
-ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_str_t *conv_id,
-    ngx_str_t *time, ngx_msec_t asked)
+ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_msec_t sent)
 {
-    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_INBOX, conv_id, asked, time);
+    ngx_http_im_hint_put(call, NGX_HTTP_IM_CACHE_INBOX, &call->conv_id, sent,
+                         &call->made_time);
 }
 
 
-int64_t
+ngx_uint_t
+ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
+{
+    return ngx_http_im_inbox_step(shown) > ngx_http_im_inbox_step(fetched);
+}
+
+
+static int64_t
 ngx_http_im_inbox_step(ngx_str_t *time)
 {
-    return ngx_http_im_reply_atoi(time->data, time->len)
+    return ngx_http_im_atoi(time->data, time->len)
            >> NGX_HTTP_IM_INBOX_SHIFT;
 }
 
 
 /*
- * Rows, each after its length in two bytes.  They are all of the timeline if
+ * Rows, each after its length in two bytes.  They are the whole timeline if
  * the last one is that of the first message.
  */
 
@@ -169,6 +186,10 @@ ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rows)
     for (rest = *rows; n && ngx_http_im_recent_next(&rest, &text); n--) {
         /* void */
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im recent size:%uz missing:%ui job:%p",
+                   rows->len, n, call->job);
 
     if (n == 0
         || (ngx_http_im_row_parse(&row, &text) == NGX_OK && row.seq == 1))
@@ -199,7 +220,7 @@ ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row)
 
 void
 ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
-    ngx_msec_t asked)
+    ngx_msec_t sent)
 {
     u_char      *p, buf[NGX_HTTP_IM_CACHE_MAX];
     ngx_str_t    rows, *row;
@@ -215,6 +236,9 @@ ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
         }
 
         if ((size_t) (buf + sizeof(buf) - p) < 2 + row->len) {
+            ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                           "im recent too large rows:%ui of %ui job:%p",
+                           i, reply->nelts, call->job);
             return;
         }
 
@@ -226,6 +250,6 @@ ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
     rows.data = buf;
     rows.len = p - buf;
 
-    ngx_http_im_note(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id, asked,
-                     &rows);
+    ngx_http_im_hint_put(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id, sent,
+                         &rows);
 }

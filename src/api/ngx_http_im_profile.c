@@ -1,16 +1,15 @@
 
-#include "ngx_http_im_api.h"
+#include "ngx_http_im_profile.h"
+#include "ngx_http_im_hint.h"
+#include "ngx_http_im_id.h"
 
 
-/* for how long a profile is good: a rename shows within a second */
+/* ms; a new name shows within a second everywhere */
 #define NGX_HTTP_IM_PROFILE_TTL   900
 
 
-void
-ngx_http_im_profiles_init(ngx_http_im_profiles_t *profiles)
-{
-    ngx_memzero(profiles, sizeof(ngx_http_im_profiles_t));
-}
+static ngx_uint_t ngx_http_im_profiles_cached(ngx_http_im_call_t *call,
+    ngx_http_im_profiles_t *profiles);
 
 
 ngx_http_im_profile_t *
@@ -40,66 +39,92 @@ ngx_http_im_profile_add(ngx_http_im_call_t *call,
     profile->next = *bucket;
     *bucket = profile;
 
-    profile->fetch_next = profiles->wanted;
-    profiles->wanted = profile;
+    profile->fetch_next = profiles->added;
+    profiles->added = profile;
 
     return profile;
 }
 
 
-/* the cache first, all in one go, and the store for what is not there */
-
 ngx_int_t
 ngx_http_im_profiles_fetch(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles)
 {
-    ngx_str_t                 argv[4];
-    ngx_msec_t                since;
-    ngx_http_im_profile_t    *profile;
-    ngx_http_im_cache_key_t   key;
+    ngx_str_t               argv[4];
+    ngx_uint_t              cached, sent;
+    ngx_http_im_profile_t  *profile;
 
-    if (call->cache && profiles->wanted) {
-
-        since = ngx_current_msec - NGX_HTTP_IM_PROFILE_TTL;
-
-        ngx_http_im_cache_lock(call->cache);
-
-        for (profile = profiles->wanted; profile;
-             profile = profile->fetch_next)
-        {
-            ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE,
-                                 &profile->id, profile->hash, &key);
-
-            profile->known = (ngx_http_im_cache_get(call->cache, &key, since,
-                                                    call->pool, profile->text)
-                              == NGX_OK);
-        }
-
-        ngx_http_im_cache_unlock(call->cache);
+    if (profiles->added == NULL) {
+        return NGX_OK;
     }
+
+    cached = call->cache ? ngx_http_im_profiles_cached(call, profiles) : 0;
+    sent = 0;
 
     ngx_str_set(&argv[0], "HMGET");
     ngx_str_set(&argv[2], "n");
     ngx_str_set(&argv[3], "i");
 
-    for (profile = profiles->wanted; profile; profile = profile->fetch_next) {
+    for (profile = profiles->added; profile; profile = profile->fetch_next) {
 
         if (profile->known) {
             continue;
         }
 
-        profile->asked = ngx_current_msec;
+        profile->sent = ngx_current_msec;
         profile->cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                             NGX_HTTP_IM_USER_PROFILE,
                                             &profile->id, argv, 4);
         if (profile->cmd == NULL) {
             return NGX_ERROR;
         }
+
+        sent++;
     }
 
-    profiles->wanted = NULL;
+    profiles->added = NULL;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im profiles cached:%ui fetched:%ui job:%p",
+                   cached, sent, call->job);
 
     return NGX_OK;
+}
+
+
+/* how many of them are in the cache; all are looked up under one lock */
+
+static ngx_uint_t
+ngx_http_im_profiles_cached(ngx_http_im_call_t *call,
+    ngx_http_im_profiles_t *profiles)
+{
+    ngx_uint_t                n;
+    ngx_msec_t                since;
+    ngx_http_im_profile_t    *profile;
+    ngx_http_im_cache_key_t   key;
+
+    since = ngx_current_msec - NGX_HTTP_IM_PROFILE_TTL;
+    n = 0;
+
+    ngx_http_im_cache_lock(call->cache);
+
+    for (profile = profiles->added; profile; profile = profile->fetch_next) {
+
+        ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
+                             profile->hash, &key);
+
+        if (ngx_http_im_cache_get(call->cache, &key, since, call->pool,
+                                  profile->text)
+            == NGX_OK)
+        {
+            profile->known = 1;
+            n++;
+        }
+    }
+
+    ngx_http_im_cache_unlock(call->cache);
+
+    return n;
 }
 
 
@@ -122,7 +147,7 @@ ngx_http_im_profile_parse(ngx_http_im_call_t *call,
         || ngx_http_im_reply_string(&reply->elts[1], &profile->text[1])
            == NGX_ERROR)
     {
-        return NGX_ERROR;
+        return ngx_http_im_call_store_error(call);
     }
 
     profile->known = 1;
@@ -131,7 +156,7 @@ ngx_http_im_profile_parse(ngx_http_im_call_t *call,
         ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
                              profile->hash, &key);
 
-        ngx_http_im_cache_put(call->cache, &key, profile->asked,
+        ngx_http_im_cache_put(call->cache, &key, profile->sent,
                               profile->text);
     }
 
@@ -140,9 +165,13 @@ ngx_http_im_profile_parse(ngx_http_im_call_t *call,
 
 
 void
-ngx_http_im_profile_changed(ngx_http_im_call_t *call, ngx_str_t *id)
+ngx_http_im_profile_forget(ngx_http_im_call_t *call, ngx_str_t *id)
 {
     ngx_http_im_cache_key_t  key;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im profile forget user:\"%V\" job:%p",
+                   id, call->job);
 
     if (call->cache) {
         ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,

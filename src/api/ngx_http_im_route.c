@@ -1,30 +1,47 @@
 
 #include "ngx_http_im_route.h"
-#include "ngx_http_im_api.h"
+
+
+/*
+ * A row for each operation: its name, as in ngx_http_im_op_NAME, its path, and
+ * a second path or "".  "*" stands for a conversation's id; of several paths
+ * that fit the first is taken, so conv/list is never a conversation.  The
+ * index of the row is the number of the operation.
+ */
+
+#define ngx_http_im_route_rows(row)                                          \
+    row(conv_list, "conv/list", "")                                          \
+    row(conv_page, "conv/*", "")                                             \
+    row(pair_page, "from/to", "")                                            \
+    row(send, "send/msg", "")                                                \
+    row(group_create, "creat/group", "create/group")                         \
+    row(group_add, "add/group/merber", "add/group/member")                   \
+    row(group_list, "group/*/list", "")                                      \
+    row(conv_read, "conv/*/read", "")                                        \
+    row(unread, "unread", "")                                                \
+    row(user_set, "user/set", "")                                            \
+    row(user_get, "user/get", "")
 
 
 typedef struct {
-    ngx_str_t                path;     /* "*" stands for a conversation's id */
+    ngx_str_t                path;
+    ngx_str_t                also;
     const ngx_http_im_op_t  *op;
 } ngx_http_im_route_t;
 
 
-/* the first that fits is taken, so conv/list is never a conversation */
+#define ngx_http_im_route_declare(name, path, also)                          \
+    extern const ngx_http_im_op_t  ngx_http_im_op_##name;
+
+#define ngx_http_im_route_row(name, path, also)                              \
+    { ngx_string(path), ngx_string(also), &ngx_http_im_op_##name },
+
+
+ngx_http_im_route_rows(ngx_http_im_route_declare)
+
 
 static const ngx_http_im_route_t  ngx_http_im_routes[] = {
-    { ngx_string("conv/list"), &ngx_http_im_op_conv_list },
-    { ngx_string("conv/*"), &ngx_http_im_op_conv_page },
-    { ngx_string("from/to"), &ngx_http_im_op_pair_page },
-    { ngx_string("send/msg"), &ngx_http_im_op_send },
-    { ngx_string("creat/group"), &ngx_http_im_op_group_create },
-    { ngx_string("create/group"), &ngx_http_im_op_group_create },
-    { ngx_string("add/group/merber"), &ngx_http_im_op_group_add },
-    { ngx_string("add/group/member"), &ngx_http_im_op_group_add },
-    { ngx_string("group/*/list"), &ngx_http_im_op_group_list },
-    { ngx_string("conv/*/read"), &ngx_http_im_op_conv_read },
-    { ngx_string("unread"), &ngx_http_im_op_unread },
-    { ngx_string("user/set"), &ngx_http_im_op_user_set },
-    { ngx_string("user/get"), &ngx_http_im_op_user_get }
+    ngx_http_im_route_rows(ngx_http_im_route_row)
 };
 
 
@@ -39,15 +56,19 @@ static ngx_uint_t ngx_http_im_route_match(const ngx_str_t *route,
 const ngx_http_im_op_t *
 ngx_http_im_route(ngx_str_t *path, ngx_str_t *conv_id)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                  i;
+    const ngx_http_im_route_t  *route;
 
     ngx_str_null(conv_id);
 
     for (i = 0; i < NGX_HTTP_IM_ROUTES; i++) {
-        if (ngx_http_im_route_match(&ngx_http_im_routes[i].path, path,
-                                    conv_id))
+        route = &ngx_http_im_routes[i];
+
+        if (ngx_http_im_route_match(&route->path, path, conv_id)
+            || (route->also.len
+                && ngx_http_im_route_match(&route->also, path, conv_id)))
         {
-            return ngx_http_im_routes[i].op;
+            return route->op;
         }
     }
 
@@ -103,11 +124,8 @@ ngx_http_im_route_number(const ngx_http_im_op_t *op)
 const ngx_http_im_op_t *
 ngx_http_im_route_op(ngx_uint_t number)
 {
-    const ngx_http_im_op_t  *op;
-
-    op = (number < NGX_HTTP_IM_ROUTES) ? ngx_http_im_routes[number].op : NULL;
-
-    return (op && ngx_http_im_route_number(op) == number) ? op : NULL;
+    return (number < NGX_HTTP_IM_ROUTES) ? ngx_http_im_routes[number].op
+                                         : NULL;
 }
 
 

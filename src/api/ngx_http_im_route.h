@@ -10,25 +10,24 @@
 
 
 /*
- * The call that a path names: the URI after the location's prefix.  NULL:
- * there is none; conv_id is what stands in the path, not yet judged.
+ * The operation that a path names, the URI after the location's prefix.  NULL:
+ * there is none; conv_id is what stands in the path, not yet checked.
  */
 const ngx_http_im_op_t *ngx_http_im_route(ngx_str_t *path,
     ngx_str_t *conv_id);
 
-/* the same of a whole URI, of which so many bytes are the location's name */
+/* the same for a whole URI, of which prefix bytes are the location's name */
 const ngx_http_im_op_t *ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix,
     ngx_str_t *conv_id);
 
 /*
- * Calls by number, below ngx_http_im_route_calls(): a call has the number of
- * its first path, that of a further path is no call's, and the last one is
- * that of requests that name none.
+ * Numbers, below ngx_http_im_route_calls(): every operation has one, and the
+ * last one is that of requests that name none.
  */
 ngx_uint_t ngx_http_im_route_calls(void);
 ngx_uint_t ngx_http_im_route_number(const ngx_http_im_op_t *op);
 
-/* NULL: no call has this number */
+/* NULL: no operation has this number */
 const ngx_http_im_op_t *ngx_http_im_route_op(ngx_uint_t number);
 
 

@@ -1,5 +1,8 @@
 
-#include "ngx_http_im_api.h"
+#include "ngx_http_im_conv.h"
+#include "ngx_http_im_hint.h"
+#include "ngx_http_im_id.h"
+#include "ngx_http_im_schema.h"
 
 
 typedef struct {
@@ -13,20 +16,21 @@ typedef struct {
 
 typedef struct {
     ngx_http_im_cmd_t    *script;
-    ngx_http_im_cmd_t    *inbox;
-    ngx_msec_t            asked;      /* for the inboxes to be written */
+    ngx_http_im_sent_t    sent;       /* its reply */
+    ngx_http_im_cmd_t    *inbox;      /* the first of two */
+    ngx_msec_t            inbox_sent;
 } ngx_http_im_send_t;
 
 
 static ngx_int_t ngx_http_im_send_check(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_send_check_to(ngx_http_im_call_t *call,
+static ngx_int_t ngx_http_im_send_to_check(ngx_http_im_call_t *call,
     ngx_http_im_send_args_t *args);
 static ngx_int_t ngx_http_im_send(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_send_stored(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_send_listed(ngx_http_im_call_t *call);
-static void ngx_http_im_send_inbox(ngx_http_im_call_t *call, ngx_str_t *user,
-    ngx_str_t *peer);
-static void ngx_http_im_send_answer(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_send_result(ngx_http_im_call_t *call,
+    ngx_http_im_send_t *send);
+static ngx_int_t ngx_http_im_send_inbox_done(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_send_answer(ngx_http_im_call_t *call);
 
 
 static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
@@ -59,9 +63,9 @@ static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
 /*
  * script send -> "msg_id time", for a 1:1 named by its id followed by " "
  * and the other user, or the code of a refusal; then for a 1:1 ZADD GT inbox
- * of both -> how many are new, unless it is known that they have it.  A retry
- * with the same client_msg_id does both again, and so repairs what was left
- * half done.
+ * of both -> how many are new, unless there is a hint that they have it.  A
+ * retry with the same client_msg_id does both again, and so repairs what was
+ * left half done.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_send = {
@@ -82,7 +86,7 @@ ngx_http_im_send_check(ngx_http_im_call_t *call)
 
     args = call->args;
     call->from_id = args->from_id;
-    call->conv_id = args->conv_id;
+    ngx_http_im_conv_set(call, &args->conv_id);
 
     if (args->conv_id.len == 0 && args->to_id.len == 0) {
         return ngx_http_im_error_set(call->pool, &call->error,
@@ -90,13 +94,13 @@ ngx_http_im_send_check(ngx_http_im_call_t *call)
                                      "conv_id or to_id is missing");
     }
 
-    if (args->conv_id.len && !ngx_http_im_id_is_pair(&args->conv_id)) {
+    if (args->conv_id.len && !call->pair) {
         /* a group: to_id is ignored */
         ngx_str_null(&args->to_id);
     }
 
     if (args->to_id.len) {
-        rc = ngx_http_im_send_check_to(call, args);
+        rc = ngx_http_im_send_to_check(call, args);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -114,39 +118,35 @@ ngx_http_im_send_check(ngx_http_im_call_t *call)
 
 
 static ngx_int_t
-ngx_http_im_send_check_to(ngx_http_im_call_t *call,
+ngx_http_im_send_to_check(ngx_http_im_call_t *call,
     ngx_http_im_send_args_t *args)
 {
-    u_char  *id;
+    ngx_int_t  rc;
+    ngx_str_t  id;
 
-    if (!ngx_http_im_id_valid(&args->to_id)) {
-        return ngx_http_im_error_set(call->pool, &call->error,
-                                     NGX_HTTP_IM_BAD_REQUEST,
-                                     "to_id must be 1 to 64 bytes of "
-                                     "A-Z a-z 0-9 _ - . : @");
+    rc = ngx_http_im_call_check_id(call, "to_id", &args->to_id);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_im_conv_pair_check(call, &args->from_id, &args->to_id);
     }
 
-    if (ngx_http_im_str_eq(&args->from_id, &args->to_id)) {
-        return ngx_http_im_error_set(call->pool, &call->error,
-                                     NGX_HTTP_IM_BAD_REQUEST,
-                                     "to_id must be another user than from_id");
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    id = ngx_pnalloc(call->pool, NGX_HTTP_IM_PAIR_LEN);
-    if (id == NULL) {
+    if (ngx_http_im_conv_pair_id(call->pool, &args->from_id, &args->to_id,
+                                 &id)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    ngx_http_im_id_pair(&args->from_id, &args->to_id, id);
-
-    if (args->conv_id.len
-        && ngx_memcmp(args->conv_id.data, id, NGX_HTTP_IM_PAIR_LEN) != 0)
-    {
+    if (args->conv_id.len && !ngx_http_im_str_eq(&args->conv_id, &id)) {
         return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_MISMATCH);
     }
 
-    call->conv_id.data = id;
-    call->conv_id.len = NGX_HTTP_IM_PAIR_LEN;
+    call->conv_id = id;
+    call->pair = 1;
 
     return NGX_OK;
 }
@@ -207,17 +207,21 @@ ngx_http_im_send(ngx_http_im_call_t *call)
         argv[6].len = ngx_sprintf(users, "%V %V ", first, second) - users;
     }
 
-    /* sent twice it would be there twice, were it not for client_msg_id */
+    /* only with client_msg_id is a message stored once if sent twice */
 
     kind = args->client_msg_id.len ? NGX_HTTP_IM_UPSERT : NGX_HTTP_IM_WRITE;
 
     send->script = ngx_http_im_call_script(call, kind,
                                NGX_HTTP_IM_SCRIPT_SEND, &call->conv_id, keys,
-                               ngx_http_im_id_is_pair(&call->conv_id) ? 3 : 4,
+                               call->pair ? 3 : 4,
                                argv, 8);
 
     call->state = send;
     call->next = ngx_http_im_send_stored;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im send conv:\"%V\" pair:%ui kind:%ui job:%p",
+                   &call->conv_id, (ngx_uint_t) call->pair, kind, call->job);
 
     return NGX_AGAIN;
 }
@@ -226,134 +230,111 @@ ngx_http_im_send(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_send_stored(ngx_http_im_call_t *call)
 {
-    u_char                   *p, *last;
-    int64_t                   seq;
     ngx_int_t                 rc;
-    ngx_str_t                 result, peer;
     ngx_http_im_send_t       *send;
     ngx_http_im_send_args_t  *args;
 
     args = call->args;
     send = call->state;
 
-    rc = ngx_http_im_call_result(call, send->script, &result);
+    rc = ngx_http_im_send_result(call, send);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    last = result.data + result.len;
-    p = ngx_strlchr(result.data, last, ' ');
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im send stored conv:\"%V\" seq:%L job:%p",
+                   &call->conv_id, send->sent.seq, call->job);
 
-    if (p == NULL || last - p < (ssize_t) sizeof(" 1577433689000") - 1) {
-        return ngx_http_im_call_store_error(call);
-    }
-
-    call->made_conv = call->conv_id;
-    call->made_msg.data = result.data;
-    call->made_msg.len = p - result.data;
-    call->made_time.data = p + 1;
-    call->made_time.len = sizeof("1577433689000") - 1;
-
-    p = call->made_time.data + call->made_time.len;
-
-    seq = ngx_http_im_id_msg_seq(&call->made_msg);
-
-    if (seq == 0
-        || !ngx_http_im_time_valid(&call->made_time)
-        || (p < last && *p != ' '))
-    {
-        return ngx_http_im_call_store_error(call);
-    }
-
-    if (!ngx_http_im_id_is_pair(&call->conv_id)) {
+    if (!call->pair) {
         /* a group: its members find it by its head */
         ngx_http_im_sender_put(call, &call->conv_id, &args->from_id);
-        ngx_http_im_send_answer(call);
-        return NGX_OK;
+        return ngx_http_im_send_answer(call);
     }
 
-    peer = args->to_id;
-
-    if (peer.len == 0) {
-        peer.data = p + 1;
-        peer.len = (p < last) ? last - peer.data : 0;
-    }
-
-    if (!ngx_http_im_id_valid(&peer)) {
-        return ngx_http_im_call_store_error(call);
-    }
-
-    /* a conversation that begins anew is in no inbox, whatever was noted */
-
-    call->generation = send->script->generation;
-
-    if (seq > 1
-        && ngx_http_im_inbox_is_current(call, &call->conv_id, &call->made_time))
+    if (ngx_http_im_inbox_is_current(call, send->sent.seq,
+                                     send->script->generation))
     {
-        ngx_http_im_send_answer(call);
-        return NGX_OK;
+        return ngx_http_im_send_answer(call);
     }
 
-    ngx_http_im_send_inbox(call, &args->from_id, &peer);
-    ngx_http_im_send_inbox(call, &peer, &args->from_id);
+    send->inbox = ngx_http_im_conv_inbox_add(call, &args->from_id,
+                                             &send->sent.peer);
+    (void) ngx_http_im_conv_inbox_add(call, &send->sent.peer, &args->from_id);
 
-    send->inbox = call->pipeline->first;
-    send->asked = ngx_current_msec;
-    call->next = ngx_http_im_send_listed;
+    send->inbox_sent = ngx_current_msec;
+    call->next = ngx_http_im_send_inbox_done;
 
     return NGX_AGAIN;
 }
 
 
-static void
-ngx_http_im_send_inbox(ngx_http_im_call_t *call, ngx_str_t *user,
-    ngx_str_t *peer)
+/* the reply of the script; its peer is only there if to_id is not given */
+
+static ngx_int_t
+ngx_http_im_send_result(ngx_http_im_call_t *call, ngx_http_im_send_t *send)
 {
-    u_char     entry[NGX_HTTP_IM_PAIR_LEN + 1 + NGX_HTTP_IM_ID_MAX];
-    ngx_str_t  argv[5];
+    ngx_int_t                 rc;
+    ngx_str_t                 result;
+    ngx_http_im_sent_t       *sent;
+    ngx_http_im_send_args_t  *args;
 
-    ngx_str_set(&argv[0], "ZADD");
-    ngx_str_set(&argv[2], "GT");
-    argv[3] = call->made_time;
-    argv[4].data = entry;
-    argv[4].len = ngx_snprintf(entry, sizeof(entry), "%V %V", &call->conv_id,
-                               peer)
-                  - entry;
+    args = call->args;
+    sent = &send->sent;
 
-    (void) ngx_http_im_call_cmd(call, NGX_HTTP_IM_UPSERT,
-                                NGX_HTTP_IM_USER_INBOX, user, argv, 5);
+    rc = ngx_http_im_call_result(call, send->script, &result);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_im_sent_parse(sent, &result) != NGX_OK) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    call->made_conv = call->conv_id;
+    call->made_msg = sent->id;
+    call->made_time = sent->time;
+
+    if (args->to_id.len) {
+        sent->peer = args->to_id;
+    }
+
+    return (!call->pair || ngx_http_im_id_valid(&sent->peer))
+           ? NGX_OK : ngx_http_im_call_store_error(call);
 }
 
 
 static ngx_int_t
-ngx_http_im_send_listed(ngx_http_im_call_t *call)
+ngx_http_im_send_inbox_done(ngx_http_im_call_t *call)
 {
+    ngx_int_t            rc;
     ngx_http_im_send_t  *send;
 
     send = call->state;
 
-    if (ngx_http_im_call_integers(call, send->inbox) != NGX_OK) {
-        return NGX_DECLINED;
+    rc = ngx_http_im_call_integers(call, send->inbox);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    ngx_http_im_inbox_put(call, &call->conv_id, &call->made_time,
-                          send->asked);
-    ngx_http_im_send_answer(call);
+    ngx_http_im_inbox_put(call, send->inbox_sent);
 
-    return NGX_OK;
+    return ngx_http_im_send_answer(call);
 }
 
 
-static void
+static ngx_int_t
 ngx_http_im_send_answer(ngx_http_im_call_t *call)
 {
+    ngx_http_im_send_t    *send;
     ngx_http_im_writer_t  *w;
 
     if (!call->options->reply_full) {
-        return;
+        return NGX_OK;
     }
 
     w = &call->writer;
+    send = call->state;
 
     ngx_http_im_write_lit(w, "{\"conv_id\":\"");
     ngx_http_im_write_raw(w, &call->made_conv);
@@ -362,6 +343,8 @@ ngx_http_im_send_answer(ngx_http_im_call_t *call)
     ngx_http_im_write_lit(w, "\",\"msg_time\":");
     ngx_http_im_write_raw(w, &call->made_time);
     ngx_http_im_write_lit(w, ",\"seq\":");
-    ngx_http_im_write_int(w, ngx_http_im_id_msg_seq(&call->made_msg));
+    ngx_http_im_write_int(w, send->sent.seq);
     ngx_http_im_write_lit(w, "}");
+
+    return NGX_OK;
 }

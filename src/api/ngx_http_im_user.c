@@ -1,5 +1,6 @@
 
-#include "ngx_http_im_api.h"
+#include "ngx_http_im_call.h"
+#include "ngx_http_im_profile.h"
 
 
 #define NGX_HTTP_IM_USERS_MAX   500
@@ -144,7 +145,11 @@ ngx_http_im_user_set(ngx_http_im_call_t *call)
         }
     }
 
-    if (ngx_http_im_call_idle(call)) {
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im user set users:%ui commands:%ui job:%p",
+                   args->users.nelts, call->pipeline->n, call->job);
+
+    if (call->pipeline->n == 0) {
         return NGX_OK;
     }
 
@@ -166,7 +171,7 @@ ngx_http_im_user_set_done(ngx_http_im_call_t *call)
     user = args->users.elts;
 
     for (i = 0; i < args->users.nelts; i++) {
-        ngx_http_im_profile_changed(call, &user[i].id);
+        ngx_http_im_profile_forget(call, &user[i].id);
     }
 
     return ngx_http_im_call_integers(call, call->state);
@@ -190,9 +195,7 @@ ngx_http_im_user_get(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    call->state = profile;
-
-    ngx_http_im_profiles_init(&profiles);
+    ngx_memzero(&profiles, sizeof(ngx_http_im_profiles_t));
 
     for (i = 0; i < args->ids.nelts; i++) {
         profile[i] = ngx_http_im_profile_add(call, &profiles, &id[i]);
@@ -206,19 +209,20 @@ ngx_http_im_user_get(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    if (ngx_http_im_call_idle(call)) {
-        return ngx_http_im_user_get_answer(call);
-    }
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im user get ids:%ui job:%p",
+                   args->ids.nelts, call->job);
 
-    call->next = ngx_http_im_user_get_answer;
+    call->state = profile;
 
-    return NGX_AGAIN;
+    return ngx_http_im_call_continue(call, ngx_http_im_user_get_answer);
 }
 
 
 static ngx_int_t
 ngx_http_im_user_get_answer(ngx_http_im_call_t *call)
 {
+    ngx_int_t                      rc;
     ngx_uint_t                     i;
     ngx_http_im_writer_t          *w;
     ngx_http_im_profile_t        **profile;
@@ -232,8 +236,9 @@ ngx_http_im_user_get_answer(ngx_http_im_call_t *call)
 
     for (i = 0; i < args->ids.nelts; i++) {
 
-        if (ngx_http_im_profile_parse(call, profile[i]) != NGX_OK) {
-            return ngx_http_im_call_store_error(call);
+        rc = ngx_http_im_profile_parse(call, profile[i]);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         if (i) {

@@ -1,6 +1,6 @@
 
 #include "ngx_http_im_variable.h"
-#include "ngx_http_im_handler.h"
+#include "ngx_http_im_request.h"
 
 
 static ngx_int_t ngx_http_im_variable_call(ngx_http_request_t *r,
@@ -62,6 +62,27 @@ ngx_http_im_variables(ngx_conf_t *cf)
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_im_variables_set(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    ngx_http_im_call_t  *call;
+
+    call = ctx->call;
+
+    ctx->from_id.data = ngx_pstrdup(r->pool, &call->from_id);
+    ctx->from_id.len = ctx->from_id.data ? call->from_id.len : 0;
+
+    ctx->conv_id.data = ngx_pstrdup(r->pool, &call->conv_id);
+    ctx->conv_id.len = ctx->conv_id.data ? call->conv_id.len : 0;
+
+    ctx->commands = ctx->job->commands;
+
+    if (ctx->commands) {
+        ctx->store_time = ngx_current_msec - ctx->job->start;
+    }
 }
 
 

@@ -10,5 +10,8 @@
    $im_store_commands */
 ngx_int_t ngx_http_im_variables(ngx_conf_t *cf);
 
+/* the last four, from a call that is about to end */
+void ngx_http_im_variables_set(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx);
+
 
 #endif /* _NGX_HTTP_IM_VARIABLE_H_INCLUDED_ */

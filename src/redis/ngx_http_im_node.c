@@ -563,7 +563,8 @@ ngx_http_im_node_timer_handler(ngx_event_t *ev)
         }
 
         if (conn->job
-            && ngx_current_msec - conn->output.last_reply >= node->conf->timeout)
+            && ngx_current_msec - conn->output.last_reply
+               >= node->conf->timeout)
         {
             ngx_http_im_conn_close(conn, 0, "no answer in time");
             continue;

@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_settings.h"
+#include "ngx_http_im_atoi.h"
 #include "ngx_http_im_id.h"
 
 
@@ -185,7 +186,7 @@ ngx_http_im_settings_setting(const ngx_http_im_settings_t *settings,
         return ngx_http_im_settings_unknown(i);
     }
 
-    n = ngx_http_im_reply_atoi(value.data, value.len);
+    n = ngx_http_im_atoi(value.data, value.len);
 
     switch (i) {
 
@@ -274,7 +275,8 @@ ngx_http_im_settings_log(const ngx_str_t *store, ngx_str_t *server,
 
     ngx_log_error(NGX_LOG_ERR, log, 0,
                   "im store \"%V\": %V is not used, it is weaker than "
-                  "required: %*s", store, server, (size_t) (last - text), text);
+                  "required: %*s",
+                  store, server, (size_t) (last - text), text);
 }
 
 
@@ -295,7 +297,7 @@ ngx_http_im_settings_evicts(ngx_http_im_cmd_t *cmd)
     static const ngx_str_t  maxmemory_policy = ngx_string("maxmemory_policy");
 
     return ngx_http_im_settings_info(cmd, &maxmemory, &memory)
-           && ngx_http_im_reply_atoi(memory.data, memory.len) > 0
+           && ngx_http_im_atoi(memory.data, memory.len) > 0
            && ngx_http_im_settings_info(cmd, &maxmemory_policy, &policy)
            && !ngx_http_im_settings_is(&policy, "noeviction");
 }

@@ -4,6 +4,7 @@
 #include "ngx_http_im_prometheus.h"
 #include "ngx_http_im_sum.h"
 #include "ngx_http_im_response.h"
+#include "ngx_http_im_route.h"
 
 
 #define NGX_HTTP_IM_STATUS_ZONE     (4 * 1024 * 1024)

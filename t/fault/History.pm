@@ -309,6 +309,8 @@ sub check {
                 @r{qw(id text from time)} = $row =~ /^\{"msg_id":"([^"]+)".*"msg":"([^"]*)"
                                  .*"from_id":"([^"]+)","from_time":(\d+)/x or next;
                 ($r{seq}) = $row =~ /"seq":(\d+)/;
+                croak "$call: no seq, $self->{base} is not im_reply full"
+                    if !defined $r{seq};
                 push @rows, \%r;
                 $n++;
             }

@@ -3,8 +3,10 @@
  * A whole call, with a store that says anything.  Input: flags, path, LF,
  * body, LF, the replies to its commands.
  *
- * Commands are read back by hiredis.  The answer is read back by jansson where
- * the store's strings have nothing that would end a JSON string.
+ * Commands are read back by hiredis.  The answer is read back by jansson, and
+ * has the form of its call, where the store's strings are what they are stored
+ * as: the inside of a JSON string, or the members and the description of a
+ * group, which go into the answer as they are.
  */
 
 #include "fuzz.h"
@@ -14,9 +16,25 @@
 #define FUZZ_ROUNDS  10
 
 
-static ngx_uint_t fuzz_clean(ngx_http_im_reply_t *reply);
+#define fuzz_is(op, text)                                                     \
+    ((op)->name.len == sizeof(text) - 1                                       \
+     && ngx_strncmp((op)->name.data, text, sizeof(text) - 1) == 0)
+
+
+static ngx_uint_t fuzz_clean(ngx_http_im_cmd_t *cmd, ngx_uint_t n,
+    ngx_http_im_reply_t *reply);
+static ngx_str_t fuzz_arg(ngx_http_im_cmd_t *cmd, ngx_uint_t n);
+static json_t *fuzz_parse(const char *before, ngx_str_t *text,
+    const char *after);
+static ngx_uint_t fuzz_strings(json_t *json);
+static ngx_uint_t fuzz_info(json_t *json);
 static void fuzz_command(ngx_http_im_cmd_t *cmd);
 static void fuzz_json(ngx_http_im_call_t *call);
+static void fuzz_count(const ngx_http_im_op_t *op);
+static void fuzz_report(void);
+static void fuzz_form(ngx_http_im_call_t *call, json_t *json);
+static void fuzz_list_row(ngx_http_im_call_t *call, json_t *row);
+static void fuzz_page_row(ngx_http_im_call_t *call, json_t *row);
 
 
 int
@@ -59,26 +77,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         goto done;
     }
 
-    rc = fuzz_judge(&f, pool, data[0], &path, &body);
-    call = &f.call;
+    rc = fuzz_check(&f, pool, data[0], &path, &body);
+    call = f.call;
 
     if (rc != NGX_OK) {
         goto done;
     }
 
-    call->next = call->op->start;
-
     for (i = 0; /* void */ ; i++) {
 
         fuzz_assert(i < FUZZ_ROUNDS);
 
-        ngx_http_im_pipeline_init(&f.pipeline, pool);
-
-        rc = call->next(call);
-
-        if (f.pipeline.failed || call->writer.failed) {
-            rc = NGX_ERROR;
-        }
+        rc = ngx_http_im_call_run(call);
 
         if (rc != NGX_AGAIN) {
             break;
@@ -86,9 +96,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         /* nothing to wait for would be for ever */
 
-        fuzz_assert(f.pipeline.n);
+        fuzz_assert(f.job.pipeline.n);
 
-        for (cmd = f.pipeline.first; cmd; cmd = cmd->next) {
+        for (cmd = f.job.pipeline.first; cmd; cmd = cmd->next) {
             fuzz_own = 1;
             fuzz_command(cmd);
             fuzz_own = 0;
@@ -98,7 +108,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 goto done;
             }
 
-            clean &= fuzz_clean(&d.root);
+            clean &= fuzz_clean(cmd, 0, &d.root);
             cmd->reply = d.root;
             cmd->state = NGX_HTTP_IM_CMD_DONE;
         }
@@ -108,11 +118,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     case NGX_OK:
 
-        if (clean && !fuzz_no_memory && call->op != &ngx_http_im_op_conv_list
-            && call->op != &ngx_http_im_op_group_list)
-        {
+        if (clean && !fuzz_no_memory) {
             fuzz_own = 1;
             fuzz_json(call);
+            fuzz_count(call->op);
             fuzz_own = 0;
         }
 
@@ -139,17 +148,19 @@ done:
 }
 
 
+/* n: the element's number in the reply of a command for several fields */
+
 static ngx_uint_t
-fuzz_clean(ngx_http_im_reply_t *reply)
+fuzz_clean(ngx_http_im_cmd_t *cmd, ngx_uint_t n, ngx_http_im_reply_t *reply)
 {
-    size_t      i;
-    u_char      ch;
-    ngx_uint_t  n;
+    json_t      *json;
+    ngx_str_t    field;
+    ngx_uint_t   i, ok;
 
     if (reply->type == NGX_HTTP_IM_REPLY_ARRAY) {
 
-        for (n = 0; n < reply->nelts; n++) {
-            if (!fuzz_clean(&reply->elts[n])) {
+        for (i = 0; i < reply->nelts; i++) {
+            if (!fuzz_clean(cmd, i, &reply->elts[i])) {
                 return 0;
             }
         }
@@ -161,10 +172,120 @@ fuzz_clean(ngx_http_im_reply_t *reply)
         return 1;
     }
 
-    for (i = 0; i < reply->str.len; i++) {
-        ch = reply->str.data[i];
+    fuzz_own = 1;
 
-        if (ch < 0x20 || ch >= 0x7f || ch == '"' || ch == '\\') {
+    ngx_str_null(&field);
+
+    if (cmd->key.len > 2
+        && ngx_strncmp(cmd->key.data + cmd->key.len - 2, ":x", 2) == 0)
+    {
+        field = fuzz_arg(cmd, 2 + n);
+    }
+
+    if (field.len == 5 && ngx_strncmp(field.data, "users", 5) == 0) {
+        json = fuzz_parse("[", &reply->str, "]");
+        ok = json && fuzz_strings(json);
+
+    } else if (field.len == 4 && ngx_strncmp(field.data, "info", 4) == 0) {
+        json = fuzz_parse("{", &reply->str, "}");
+        ok = json && fuzz_info(json);
+
+    } else {
+        json = fuzz_parse("\"", &reply->str, "\"");
+        ok = json_is_string(json);
+    }
+
+    json_decref(json);
+
+    fuzz_own = 0;
+
+    return ok;
+}
+
+
+/* an argument of a command, "" if it has not so many */
+
+static ngx_str_t
+fuzz_arg(ngx_http_im_cmd_t *cmd, ngx_uint_t n)
+{
+    char       *p, *last;
+    size_t      len;
+    ngx_str_t   arg;
+
+    ngx_str_null(&arg);
+
+    p = (char *) cmd->resp.data;
+    last = p + cmd->resp.len;
+
+    p = memchr(p, '\n', last - p);
+
+    for ( /* void */ ; p && p + 1 < last && p[1] == '$'; n--) {
+        len = strtoul(p + 2, &p, 10);
+        p += 2;
+
+        if (n == 0) {
+            arg.data = (u_char *) p;
+            arg.len = len;
+            break;
+        }
+
+        p += len + 1;
+    }
+
+    return arg;
+}
+
+
+static json_t *
+fuzz_parse(const char *before, ngx_str_t *text, const char *after)
+{
+    char    *copy;
+    size_t   len;
+    json_t  *json;
+
+    copy = malloc(text->len + 2);
+
+    len = text->len + 2;
+    copy[0] = before[0];
+    ngx_memcpy(copy + 1, text->data, text->len);
+    copy[len - 1] = after[0];
+
+    json = json_loadb(copy, len, JSON_REJECT_DUPLICATES|JSON_DECODE_ANY,
+                      NULL);
+
+    free(copy);
+
+    return json;
+}
+
+
+static ngx_uint_t
+fuzz_strings(json_t *json)
+{
+    size_t   i;
+    json_t  *elt;
+
+    json_array_foreach(json, i, elt) {
+        if (!json_is_string(elt)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_uint_t
+fuzz_info(json_t *json)
+{
+    json_t      *value;
+    const char  *name;
+
+    json_object_foreach(json, name, value) {
+        if (!json_is_string(value)
+            || (strcmp(name, "name") != 0 && strcmp(name, "img") != 0
+                && strcmp(name, "description") != 0))
+        {
             return 0;
         }
     }
@@ -232,6 +353,10 @@ fuzz_json(ngx_http_im_call_t *call)
     fuzz_assert(length >= 0);
 
     if (length == 0) {
+
+        /* {} is the answer */
+
+        fuzz_assert(call->op->write || fuzz_is(call->op, "conv_read"));
         return;
     }
 
@@ -252,6 +377,184 @@ fuzz_json(ngx_http_im_call_t *call)
 
     fuzz_assert(json);
 
+    fuzz_form(call, json);
+
     json_decref(json);
     free(text);
+}
+
+
+/*
+ * With FUZZ_ANSWERS set, the calls of which no answer was looked at are named
+ * at the end: a corpus that is out of step with the commands of a call would
+ * show nothing.
+ */
+
+static ngx_uint_t  fuzz_answers[64];
+
+
+static void
+fuzz_count(const ngx_http_im_op_t *op)
+{
+    ngx_uint_t  n;
+
+    static ngx_uint_t  once;
+
+    if (!once) {
+        once = 1;
+
+        if (getenv("FUZZ_ANSWERS")) {
+            atexit(fuzz_report);
+        }
+    }
+
+    n = ngx_http_im_route_number(op);
+
+    fuzz_assert(n < sizeof(fuzz_answers) / sizeof(fuzz_answers[0]));
+
+    fuzz_answers[n]++;
+}
+
+
+static void
+fuzz_report(void)
+{
+    ngx_uint_t               n;
+    const ngx_http_im_op_t  *op;
+
+    for (n = 0; n < ngx_http_im_route_calls(); n++) {
+        op = ngx_http_im_route_op(n);
+
+        if (op && fuzz_answers[n] == 0) {
+            fprintf(stderr, "no answer of %.*s\n", (int) op->name.len,
+                    op->name.data);
+        }
+    }
+}
+
+
+/* the members of each call's answer: all of them, of their types, no others */
+
+static void
+fuzz_form(ngx_http_im_call_t *call, json_t *json)
+{
+    size_t                   i;
+    json_t                  *row;
+    json_int_t               n;
+    const char              *s[3];
+    const ngx_http_im_op_t  *op;
+
+    op = call->op;
+
+    if (fuzz_is(op, "unread")) {
+        fuzz_assert(json_unpack_ex(json, NULL, JSON_STRICT, "{s:I}",
+                                   "total", &n)
+                    == 0);
+        fuzz_assert(n >= 0);
+
+    } else if (fuzz_is(op, "conv_list")) {
+        fuzz_assert(json_is_array(json));
+        fuzz_assert(json_array_size(json) <= call->options->list_max);
+
+        json_array_foreach(json, i, row) {
+            fuzz_list_row(call, row);
+        }
+
+    } else if (fuzz_is(op, "group_list")) {
+        fuzz_assert(json_is_array(json));
+
+        json_array_foreach(json, i, row) {
+            fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT,
+                                       "{s:s, s:s, s:s}", "id", &s[0],
+                                       "name", &s[1], "alias", &s[2])
+                        == 0);
+        }
+
+    } else if (fuzz_is(op, "user_get")) {
+        fuzz_assert(json_is_array(json));
+
+        json_array_foreach(json, i, row) {
+            fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT,
+                                       "{s:s, s:s, s:s}", "id", &s[0],
+                                       "name", &s[1], "img", &s[2])
+                        == 0);
+        }
+
+    } else if (fuzz_is(op, "conv_page") || fuzz_is(op, "pair_page")) {
+        fuzz_assert(json_is_array(json));
+        fuzz_assert(json_array_size(json) <= call->options->page_size_max);
+
+        json_array_foreach(json, i, row) {
+            fuzz_page_row(call, row);
+        }
+
+    } else {
+        fuzz_assert(json_is_object(json));
+    }
+}
+
+
+static void
+fuzz_list_row(ngx_http_im_call_t *call, json_t *row)
+{
+    int          type, msg_type;
+    json_t      *users, *types;
+    json_int_t   time, unread, seq;
+    const char  *id, *msg, *user, *name, *img, *text;
+
+    types = NULL;
+    name = NULL;
+    img = NULL;
+    text = NULL;
+    seq = -1;
+
+    fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT,
+                               "{s:s, s:i, s:o, s?o, s:s, s:i, s:s, s:I, s:I,"
+                               " s?I, s?s, s?s, s?s}",
+                               "conv_id", &id, "conv_type", &type,
+                               "conv_users", &users, "users_type", &types,
+                               "last_msg", &msg, "last_msg_type", &msg_type,
+                               "last_user_name", &user, "last_time", &time,
+                               "unread_count", &unread, "seq", &seq,
+                               "name", &name, "img", &img,
+                               "description", &text)
+                == 0);
+
+    fuzz_assert(type == 0 || type == 1);
+    fuzz_assert(json_is_array(users) && fuzz_strings(users));
+    fuzz_assert((types != NULL) == (type == 0));
+
+    if (type == 0) {
+        fuzz_assert(json_array_size(users) == 2);
+        fuzz_assert(json_is_array(types) && fuzz_strings(types));
+        fuzz_assert(json_array_size(types) == 2);
+        fuzz_assert(name == NULL && img == NULL && text == NULL);
+    }
+
+    fuzz_assert(msg_type >= 0 && msg_type <= 9 && time > 0 && unread >= 0);
+    fuzz_assert((seq >= 0) == (call->options->reply_full != 0));
+}
+
+
+static void
+fuzz_page_row(ngx_http_im_call_t *call, json_t *row)
+{
+    int          type;
+    json_int_t   time, seq;
+    const char  *id, *msg, *conv, *from, *user[4];
+
+    seq = -1;
+
+    fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT,
+                               "{s:s, s:i, s:s, s:s, s:s, s:I, s?I,"
+                               " s:{s:s, s:s, s:s, s:s}}",
+                               "msg_id", &id, "msg_type", &type, "msg", &msg,
+                               "conv_id", &conv, "from_id", &from,
+                               "from_time", &time, "seq", &seq, "user",
+                               "id", &user[0], "type", &user[1],
+                               "img", &user[2], "name", &user[3])
+                == 0);
+
+    fuzz_assert(type >= 0 && type <= 9 && time > 0);
+    fuzz_assert((seq >= 0) == (call->options->reply_full != 0));
 }

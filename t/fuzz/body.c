@@ -25,7 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     pool = fuzz_pool();
 
-    (void) fuzz_judge(&f, pool, data[0], &path, &body);
+    (void) fuzz_check(&f, pool, data[0], &path, &body);
 
     ngx_destroy_pool(pool);
 

@@ -313,8 +313,8 @@ fuzz_store(ngx_http_im_redis_conf_t *store)
     fuzz_assert(store->connect_timeout >= 1
                 && store->connect_timeout <= 86400000);
     fuzz_assert(store->username.len == 0 || store->password.len);
-    fuzz_assert(store->require.appendonly <= 1 && store->require.always <= 1
-                && store->require.min_replicas <= 1000);
+    fuzz_assert(store->settings.appendonly <= 1 && store->settings.always <= 1
+                && store->settings.min_replicas <= 1000);
 }
 
 
@@ -393,15 +393,15 @@ ngx_http_im_variables(ngx_conf_t *cf)
 }
 
 
-ngx_http_im_redis_t *
-ngx_http_im_redis(ngx_http_im_redis_conf_t *store)
+ngx_http_im_store_t *
+ngx_http_im_store_get(ngx_http_im_redis_conf_t *conf)
 {
     return NULL;
 }
 
 
 void
-ngx_http_im_redis_close(ngx_http_im_redis_conf_t *store)
+ngx_http_im_store_close(ngx_http_im_redis_conf_t *conf)
 {
 }
 

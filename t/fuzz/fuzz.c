@@ -18,6 +18,10 @@ volatile ngx_msec_t    ngx_current_msec = 100000000;
 static ngx_cycle_t     fuzz_cycle;
 static ngx_shm_zone_t  fuzz_zone;
 
+/* made once, as when a configuration is read */
+ngx_pool_t                   *fuzz_scripts_pool;
+static ngx_http_im_script_t  *fuzz_scripts;
+
 static u_char          fuzz_shm[64 * 1024] __attribute__((aligned(4096)));
 
 
@@ -75,6 +79,9 @@ fuzz_pool(void)
         fuzz_cycle.log = &fuzz_log;
         ngx_cycle = &fuzz_cycle;
         ngx_http_im_field_init();
+
+        fuzz_scripts_pool = ngx_create_pool(1024, &fuzz_log);
+        fuzz_scripts = ngx_http_im_scripts_create(fuzz_scripts_pool);
     }
 
     return ngx_create_pool(1024, &fuzz_log);
@@ -96,10 +103,6 @@ fuzz_until(const uint8_t **p, const uint8_t *last, u_char stop)
 
     return s;
 }
-
-
-/* long before anything is noted */
-static ngx_msec_t  fuzz_reconnected;
 
 
 ngx_http_im_cache_t *
@@ -173,18 +176,34 @@ fuzz_refusal(ngx_http_im_error_t *refusal)
 }
 
 
+/* the text in memory of its very length, for the sanitizer */
+
+static ngx_int_t
+fuzz_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src)
+{
+    dst->len = src->len;
+    dst->data = ngx_pnalloc(pool, src->len ? src->len : 1);
+
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (src->len) {
+        ngx_memcpy(dst->data, src->data, src->len);
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
-fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
+fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     ngx_str_t *path, ngx_str_t *body)
 {
-    u_char                  *copy;
-    ngx_int_t                rc;
-    ngx_str_t                conv_id;
-    ngx_uint_t               i;
-    ngx_http_im_call_t      *call;
-    const ngx_http_im_op_t  *op;
-
-    static u_char  sha1[NGX_HTTP_IM_SCRIPTS][40];
+    ngx_int_t                 rc;
+    ngx_str_t                 conv_id, copy;
+    const ngx_http_im_op_t   *op;
+    ngx_http_im_call_env_t    env;
 
     ngx_memzero(f, sizeof(fuzz_call_t));
 
@@ -203,63 +222,36 @@ fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     f->options.reply_full = (flags & 1) != 0;
     f->options.read_on_fetch = (flags & 2) != 0;
 
-    for (i = 0; i < NGX_HTTP_IM_SCRIPTS; i++) {
-        ngx_http_im_script_sha1(i, sha1[i]);
-        f->scripts[i].data = sha1[i];
-        f->scripts[i].len = 40;
-    }
-
-    call = &f->call;
-    call->op = op;
-    call->options = &f->options;
-    call->scripts = f->scripts;
-    call->pool = pool;
-    call->pipeline = &f->pipeline;
-    call->random = &f->random;
-    call->cache = (flags & 4) ? fuzz_cache() : NULL;
-    call->reconnected = &fuzz_reconnected;
-
     f->random = 42;
 
-    if (flags & 8) {
-        ngx_str_set(&call->user, "ann");
-    }
+    f->job.pool = pool;
+    ngx_http_im_pipeline_init(&f->job.pipeline, pool);
 
-    ngx_http_im_pipeline_init(&f->pipeline, pool);
-    ngx_http_im_writer_init(&call->writer, pool, 0);
+    env.options = &f->options;
+    env.scripts = fuzz_scripts;
+    env.cache = (flags & 4) ? fuzz_cache() : NULL;
+    env.scope = 0;
+    env.random = &f->random;
+    env.log = &fuzz_log;
 
-    /* without the room behind them that strings of nginx often have */
+    f->call = ngx_http_im_call_create(&env, &f->job, op, &conv_id);
 
-    call->conv_id.data = ngx_pnalloc(pool, conv_id.len ? conv_id.len : 1);
-    call->args = ngx_pcalloc(pool, op->size);
-    copy = ngx_pnalloc(pool, body->len ? body->len : 1);
-
-    if (call->conv_id.data == NULL || call->args == NULL || copy == NULL) {
+    if (f->call == NULL || fuzz_copy(pool, &copy, body) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (conv_id.len) {
-        ngx_memcpy(call->conv_id.data, conv_id.data, conv_id.len);
+    if (flags & 8) {
+        ngx_str_set(&f->call->user, "ann");
     }
 
-    call->conv_id.len = conv_id.len;
-
-    if (body->len) {
-        ngx_memcpy(copy, body->data, body->len);
-    }
-
-    rc = ngx_http_im_field_read(pool, copy, body->len, op->fields, call->args,
-                                &call->error);
-
-    if (rc == NGX_OK && op->check) {
-        rc = op->check(call);
-    }
+    rc = ngx_http_im_call_check(f->call, copy.data, copy.len);
 
     fuzz_assert(rc == NGX_OK || rc == NGX_DECLINED || rc == NGX_ERROR);
 
     if (rc == NGX_DECLINED && !fuzz_no_memory) {
-        fuzz_refusal(&call->error);
-        fuzz_assert(ngx_http_im_error_code(call->error.id)->status < 500);
+        fuzz_refusal(&f->call->error);
+        fuzz_assert(ngx_http_im_error_code(f->call->error.id)->status < 500);
+        fuzz_assert(ngx_http_im_call_code(f->call, rc) == f->call->error.id);
     }
 
     return rc;

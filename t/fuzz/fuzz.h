@@ -7,9 +7,11 @@
 #include <ngx_core.h>
 #include <jansson.h>
 
-#include "ngx_http_im_api.h"
+#include "ngx_http_im_call.h"
+#include "ngx_http_im_id.h"
 #include "ngx_http_im_reply.h"
 #include "ngx_http_im_route.h"
+#include "ngx_http_im_schema.h"
 
 
 /* what must hold; a failure is a finding */
@@ -40,17 +42,17 @@ ngx_pool_t *fuzz_pool(void);
 /* the input up to a byte, which is passed; all of it if there is none */
 ngx_str_t fuzz_until(const uint8_t **p, const uint8_t *last, u_char stop);
 
-/* a call as the module sets it up; what path and body say is judged */
+/* a call, made as the module makes it, of a job that has no store */
+
 typedef struct {
-    ngx_http_im_call_t        call;
+    ngx_http_im_call_t       *call;       /* NULL: out of memory, or no call */
+    ngx_http_im_job_t         job;
     ngx_http_im_options_t     options;
-    ngx_http_im_pipeline_t    pipeline;
-    ngx_str_t                 scripts[NGX_HTTP_IM_SCRIPTS];
     uint64_t                  random;
 } fuzz_call_t;
 
-/* NGX_OK, NGX_DECLINED or NGX_ERROR; also NGX_DECLINED where there is no call */
-ngx_int_t fuzz_judge(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
+/* NGX_OK, NGX_DECLINED or NGX_ERROR; NGX_DECLINED where there is no call */
+ngx_int_t fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     ngx_str_t *path, ngx_str_t *body);
 
 /* one sentence of text, and a status */

@@ -7,6 +7,7 @@
 #include <ctype.h>
 
 #include "fuzz.h"
+#include "ngx_http_im_atoi.h"
 #include "ngx_http_im_settings.h"
 
 
@@ -110,7 +111,7 @@ fuzz_number(u_char *p, size_t len)
             expected = expected * 10 + (p[i] - '0');
         }
 
-        fuzz_assert(ngx_http_im_reply_atoi(p, n) == expected);
+        fuzz_assert(ngx_http_im_atoi(p, n) == expected);
     }
 
     /* arbitrary bytes are hardly ever digits */
@@ -122,7 +123,7 @@ fuzz_number(u_char *p, size_t len)
         expected = expected * 10 + p[i] % 10;
     }
 
-    fuzz_assert(ngx_http_im_reply_atoi(digits, n) == expected);
+    fuzz_assert(ngx_http_im_atoi(digits, n) == expected);
 }
 
 

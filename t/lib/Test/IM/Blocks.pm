@@ -50,22 +50,78 @@ our %STATUS = (
 );
 
 
+# The sections, and what each must hold: the pattern is of one line, or of the
+# whole where there is but one value.  A section that is not here, stands twice
+# or holds something else would check nothing, so it is fatal.
+
+my $LINE = qr/\S/;
+
+my %SECTION = (
+    before         => [ lines => qr{^/\S+ \{.*\}$} ],
+    redis          => [ lines => $LINE ],
+    call           => [ value => qr{^(?:[A-Z]+ )?/\S*$} ],
+    json           => [ value => qr/\S/ ],
+    body           => [ value => qr// ],
+    request_header => [ lines => qr/^[\w-]+:/ ],
+    status         => [ value => qr/^\d{3}$/ ],
+    answer         => [ value => qr/\S/ ],
+    like           => [ lines => $LINE ],
+    code           => [ value => qr/^[a-z_]+$/ ],
+    error_like     => [ lines => $LINE ],
+    header         => [ lines => qr/^[\w-]+:\s*\S/ ],
+    unchanged      => [ value => qr/^$/ ],
+    keep           => [ lines => qr/^\w+ [\w-]+$/ ],
+);
+
+
+# dies of what it does not understand
 sub parse {
     my $text = shift;
+    my ($before, @parts) = split /^===[ ]+/m, "\n$text";
     my @blocks;
-    for my $part (split /^===\s+/m, $text) {
-        next if $part !~ /\S/;
-        my ($name, $rest) = $part =~ /^([^\n]*)\n(.*)$/s;
+
+    die "before the first block: $before\n" if $before =~ /\S/;
+    die "no blocks\n" if !@parts;
+
+    for my $part (@parts) {
+        my ($name, $rest) = $part =~ /^(\S[^\n]*)\n(.*)$/s
+            or die "a block without a name or sections: $part\n";
         my %b = (name => $name);
-        while ($rest =~ /^---[ ](\w+) (?:[ \t]+([^\n]+))? \n
-                         (.*?) (?= ^---\s | \z)/msgx) {
-            my ($section, $value) = ($1, defined $2 ? "$2\n" : $3);
+        my ($head, @sections) = split /^---/m, $rest, -1;
+
+        die "$name: before its sections: $head\n" if $head =~ /\S/;
+        for (@sections) {
+            my ($section, $inline, $lines)
+                = /^[ ](\w+)(?:[ \t]+(\S[^\n]*))?[ \t]*(?:\n(.*))?$/s
+                or die "$name: not a section: ---$_\n";
+            die "$name: inline and more lines: --- $section\n"
+                if defined $inline && ($lines // '') =~ /\S/;
+            my $value = $inline // $lines // '';
             $value =~ s/\n+\z//;
+
+            die "$name: no section is \"$section\"\n" if !$SECTION{$section};
+            die "$name: \"$section\" twice\n" if exists $b{$section};
+            check($name, $section, $value);
             $b{$section} = $value;
         }
+        die "$name: no call\n" if !exists $b{call};
+        die "$name: no code is $b{code}\n"
+            if exists $b{code} && !$STATUS{ $b{code} };
+        die "$name: error_like without code\n"
+            if exists $b{error_like} && !exists $b{code};
         push @blocks, \%b;
     }
     return @blocks;
+}
+
+
+sub check {
+    my ($name, $section, $value) = @_;
+    my ($form, $pattern) = @{ $SECTION{$section} };
+    my @parts = $form eq 'lines' ? split /\n/, $value, -1 : $value;
+    die "$name: \"$section\" is empty\n" if !@parts;
+    $_ =~ $pattern or die "$name: not a line of \"$section\": \"$_\"\n"
+        for @parts;
 }
 
 
@@ -92,6 +148,7 @@ sub fill {
     $v =~ s/\{\{hex ([0-9a-f ]+)\}\}/join '', map { chr hex } split ' ', $1/ge;
     $v =~ s/\{\{([^\s{}]+) (\d+)\}\}/$1 x $2/ge;
     $v =~ s/\{\{(\w+)\}\}/$kept->{$1} \/\/ die "nothing kept as $1\n"/ge;
+    die "not filled in: $v\n" if $v =~ /\{\{\w/;
     return $v;
 }
 

@@ -1,0 +1,244 @@
+
+#include "ngx_http_im_conv.h"
+#include "ngx_http_im_atoi.h"
+#include "ngx_http_im_id.h"
+
+
+static ngx_int_t ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call);
+
+
+ngx_int_t
+ngx_http_im_conv_pair_check(ngx_http_im_call_t *call, ngx_str_t *from_id,
+    ngx_str_t *to_id)
+{
+    if (!ngx_http_im_str_eq(from_id, to_id)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_BAD_REQUEST,
+                                 "to_id must be another user than from_id");
+}
+
+
+ngx_int_t
+ngx_http_im_conv_pair_id(ngx_pool_t *pool, ngx_str_t *a, ngx_str_t *b,
+    ngx_str_t *id)
+{
+    id->data = ngx_pnalloc(pool, NGX_HTTP_IM_PAIR_LEN);
+    if (id->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    id->len = NGX_HTTP_IM_PAIR_LEN;
+
+    ngx_http_im_id_pair(a, b, id->data);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_conv_set(ngx_http_im_call_t *call, ngx_str_t *conv_id)
+{
+    call->conv_id = *conv_id;
+    call->pair = ngx_http_im_id_is_pair(conv_id);
+}
+
+
+ngx_int_t
+ngx_http_im_conv_pair_set(ngx_http_im_call_t *call, ngx_str_t *a,
+    ngx_str_t *b)
+{
+    call->pair = 1;
+
+    return ngx_http_im_conv_pair_id(call->pool, a, b, &call->conv_id);
+}
+
+
+ngx_int_t
+ngx_http_im_conv_check(ngx_http_im_call_t *call)
+{
+    call->pair = ngx_http_im_id_is_pair(&call->conv_id);
+
+    return ngx_http_im_call_check_id(call, "conv_id", &call->conv_id);
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_uint_t text)
+{
+    ngx_str_t  argv[4];
+
+    if (text) {
+        ngx_str_set(&argv[0], "GET");
+
+        return ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                    NGX_HTTP_IM_CONV_HEAD, conv_id, argv, 2);
+    }
+
+    ngx_str_set(&argv[0], "GETRANGE");
+    ngx_str_set(&argv[2], "0");
+    ngx_str_set(&argv[3], NGX_HTTP_IM_HEAD_PREFIX);
+
+    return ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ, NGX_HTTP_IM_CONV_HEAD,
+                                conv_id, argv, 4);
+}
+
+
+ngx_int_t
+ngx_http_im_conv_head_parse(ngx_http_im_call_t *call,
+    ngx_http_im_reply_t *reply, ngx_http_im_head_t *head)
+{
+    ngx_str_t  text;
+
+    /* GET and MGET have nil where there is none, GETRANGE has "" */
+
+    if (ngx_http_im_reply_string(reply, &text) == NGX_ERROR) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    if (text.len == 0) {
+        return NGX_DONE;
+    }
+
+    return (ngx_http_im_head_parse(head, &text) == NGX_OK)
+           ? NGX_OK : ngx_http_im_call_store_error(call);
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_conv_member_fetch(ngx_http_im_call_t *call, ngx_str_t *conv_id,
+    ngx_str_t *user)
+{
+    ngx_str_t  argv[3];
+
+    ngx_str_set(&argv[0], "HGET");
+    argv[2] = *user;
+
+    return ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                NGX_HTTP_IM_CONV_MEMBERS, conv_id, argv, 3);
+}
+
+
+ngx_int_t
+ngx_http_im_conv_position(ngx_http_im_call_t *call, ngx_http_im_head_t *head,
+    ngx_http_im_cmd_t *member, ngx_str_t *user, int64_t *position)
+{
+    ngx_int_t  rc, i;
+    ngx_str_t  text;
+
+    if (member == NULL) {
+
+        if (head->group) {
+            return ngx_http_im_call_store_error(call);
+        }
+
+        i = ngx_http_im_conv_user_index(head, user);
+
+        if (i == NGX_DECLINED) {
+            return NGX_DONE;
+        }
+
+        *position = head->read[i];
+
+        return NGX_OK;
+    }
+
+    rc = ngx_http_im_reply_string(&member->reply, &text);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DONE;
+    }
+
+    if (rc != NGX_OK || !head->group) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    *position = ngx_http_im_atoi(text.data, text.len);
+
+    return (*position < 0) ? ngx_http_im_call_store_error(call) : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_conv_user_index(ngx_http_im_head_t *head, ngx_str_t *user)
+{
+    if (ngx_http_im_str_eq(&head->users[0], user)) {
+        return 0;
+    }
+
+    return ngx_http_im_str_eq(&head->users[1], user) ? 1 : NGX_DECLINED;
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_conv_inbox_add(ngx_http_im_call_t *call, ngx_str_t *user,
+    ngx_str_t *peer)
+{
+    u_char     entry[NGX_HTTP_IM_PAIR_LEN + 1 + NGX_HTTP_IM_ID_MAX];
+    ngx_str_t  argv[5];
+
+    ngx_str_set(&argv[0], "ZADD");
+    ngx_str_set(&argv[2], "GT");
+    argv[3] = call->made_time;
+    argv[4].data = entry;
+    argv[4].len = ngx_snprintf(entry, sizeof(entry), "%V %V", &call->conv_id,
+                               peer)
+                  - entry;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im conv inbox add user:\"%V\" peer:\"%V\" job:%p",
+                   user, peer, call->job);
+
+    return ngx_http_im_call_cmd(call, NGX_HTTP_IM_UPSERT,
+                                NGX_HTTP_IM_USER_INBOX, user, argv, 5);
+}
+
+
+ngx_int_t
+ngx_http_im_conv_refuse_pair(ngx_http_im_call_t *call)
+{
+    call->state = ngx_http_im_conv_head_fetch(call, &call->conv_id, 0);
+    call->next = ngx_http_im_conv_refuse_pair_done;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im conv is a 1:1 conv:\"%V\" job:%p",
+                   &call->conv_id, call->job);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_http_im_cmd_t   *cmd;
+    ngx_http_im_head_t   head;
+
+    cmd = call->state;
+
+    rc = ngx_http_im_conv_head_parse(call, &cmd->reply, &head);
+
+    if (rc == NGX_DONE) {
+        return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_NOT_FOUND);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (head.group) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    if (call->user.len
+        && ngx_http_im_conv_user_index(&head, &call->user) == NGX_DECLINED)
+    {
+        return ngx_http_im_call_error(call, NGX_HTTP_IM_NOT_MEMBER);
+    }
+
+    return ngx_http_im_call_error(call, NGX_HTTP_IM_NOT_GROUP);
+}

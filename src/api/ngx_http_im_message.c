@@ -1,0 +1,152 @@
+
+#include "ngx_http_im_message.h"
+#include "ngx_http_im_id.h"
+
+
+static void ngx_http_im_message_write(ngx_http_im_call_t *call,
+    ngx_http_im_message_t *message);
+
+
+ngx_int_t
+ngx_http_im_messages_init(ngx_http_im_call_t *call,
+    ngx_http_im_messages_t *messages, ngx_uint_t n)
+{
+    messages->nelts = 0;
+    messages->size = 0;
+
+    messages->elts = ngx_palloc(call->pool, n * sizeof(ngx_http_im_message_t));
+
+    return messages->elts ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_im_message_add(ngx_http_im_call_t *call,
+    ngx_http_im_messages_t *messages, ngx_str_t *text)
+{
+    ngx_int_t               rc;
+    ngx_http_im_message_t  *message;
+
+    message = &messages->elts[messages->nelts];
+
+    rc = ngx_http_im_row_parse(&message->row, text);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DONE;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    message->sender = ngx_http_im_profile_add(call, &messages->profiles,
+                                              &message->row.from);
+    if (message->sender == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* one that was added before is a user, or has been found to be one */
+
+    if (message->sender->id.data == message->row.from.data
+        && !ngx_http_im_id_valid(&message->row.from))
+    {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    messages->size += text->len;
+    messages->nelts++;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_messages_write(ngx_http_im_call_t *call,
+    ngx_http_im_messages_t *messages)
+{
+    size_t                  size;
+    ngx_int_t               rc;
+    ngx_uint_t              i;
+    ngx_http_im_message_t  *message;
+
+    size = messages->size + 2;
+
+    for (i = 0; i < messages->nelts; i++) {
+        message = &messages->elts[i];
+
+        rc = ngx_http_im_profile_parse(call, message->sender);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        size += 256 + call->conv_id.len + message->sender->text[0].len
+                + message->sender->text[1].len;
+    }
+
+    call->writer.size = size;
+
+    ngx_http_im_write_lit(&call->writer, "[");
+
+    for (i = 0; i < messages->nelts; i++) {
+        if (i) {
+            ngx_http_im_write_lit(&call->writer, ",");
+        }
+
+        ngx_http_im_message_write(call, &messages->elts[i]);
+    }
+
+    ngx_http_im_write_lit(&call->writer, "]");
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im messages write n:%ui size:%uz job:%p",
+                   messages->nelts, size, call->job);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_im_message_write(ngx_http_im_call_t *call,
+    ngx_http_im_message_t *message)
+{
+    ngx_str_t               id, type;
+    ngx_http_im_row_t      *row;
+    ngx_http_im_writer_t   *w;
+    ngx_http_im_profile_t  *sender;
+
+    w = &call->writer;
+    row = &message->row;
+    sender = message->sender;
+
+    ngx_http_im_write_lit(w, "{\"msg_id\":\"");
+    ngx_http_im_write_raw(w, &row->id);
+    ngx_http_im_write_lit(w, "\",\"msg_type\":");
+    ngx_http_im_write_raw(w, &row->type);
+    ngx_http_im_write_lit(w, ",\"msg\":\"");
+    ngx_http_im_write_raw(w, &row->text);
+    ngx_http_im_write_lit(w, "\",\"conv_id\":\"");
+    ngx_http_im_write_raw(w, &call->conv_id);
+    ngx_http_im_write_lit(w, "\",\"from_id\":\"");
+    ngx_http_im_write_raw(w, &row->from);
+    ngx_http_im_write_lit(w, "\",\"from_time\":");
+    ngx_http_im_write_raw(w, &row->time);
+
+    ngx_http_im_id_split(&row->from, &id, &type);
+
+    ngx_http_im_write_lit(w, ",\"user\":{\"id\":\"");
+    ngx_http_im_write_raw(w, &id);
+    ngx_http_im_write_lit(w, "\",\"type\":\"");
+    ngx_http_im_write_raw(w, &type);
+    ngx_http_im_write_lit(w, "\",\"img\":\"");
+    ngx_http_im_write_raw(w, &sender->text[1]);
+    ngx_http_im_write_lit(w, "\",\"name\":\"");
+    ngx_http_im_write_raw(w, &sender->text[0]);
+    ngx_http_im_write_lit(w, "\"}");
+
+    if (call->options->reply_full) {
+        ngx_http_im_write_lit(w, ",\"seq\":");
+        ngx_http_im_write_int(w, row->seq);
+    }
+
+    ngx_http_im_write_lit(w, "}");
+}

@@ -1,0 +1,42 @@
+
+#include "ngx_http_im_check.h"
+
+
+char *
+ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data)
+{
+    u_char     *p, *last;
+    ngx_str_t  *prefix = data;
+
+    last = prefix->data + prefix->len;
+
+    for (p = prefix->data; p < last; p++) {
+        if (*p == '{' || *p == '}' || *p <= ' ' || *p == 0x7f) {
+            return "must have no braces, spaces or control characters: the "
+                   "braces in a key decide its slot in a cluster";
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_im_check_positive(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_int_t  *n = data;
+
+    return (*n > 0 && *n <= 10000) ? NGX_CONF_OK
+                                   : "must be between 1 and 10000";
+}
+
+
+char *
+ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t  *size = data;
+
+    return (*size > 0 && *size <= 1024 * 1024) ? NGX_CONF_OK
+                                   : "must be between 1 and 1m: a body is "
+                                     "parsed at once, while others wait";
+}

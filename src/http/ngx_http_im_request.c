@@ -1,0 +1,126 @@
+
+#include "ngx_http_im_request.h"
+#include "ngx_http_im_route.h"
+
+
+const ngx_http_im_op_t *
+ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
+    ngx_str_t *conv_id)
+{
+    return ngx_http_im_route_uri(&r->uri, lcf->pass->prefix, conv_id);
+}
+
+
+ngx_uint_t
+ngx_http_im_request_is_stream(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_V2)
+    return r->stream != NULL;
+#else
+    return 0;
+#endif
+}
+
+
+ngx_http_im_call_t *
+ngx_http_im_request_call(ngx_http_request_t *r, ngx_http_im_job_t *job,
+    const ngx_http_im_op_t *op, ngx_str_t *conv_id)
+{
+    ngx_http_im_call_t       *call;
+    ngx_http_im_call_env_t    env;
+    ngx_http_im_loc_conf_t   *lcf;
+    ngx_http_im_main_conf_t  *imcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
+
+    env.options = &lcf->options;
+    env.scripts = imcf->scripts;
+    env.cache = imcf->cache ? imcf->cache->data : NULL;
+    env.scope = lcf->scope + lcf->pass->store->scope;
+    env.random = &imcf->random;
+    env.log = r->connection->log;
+
+    call = ngx_http_im_call_create(&env, job, op, conv_id);
+
+    if (call) {
+        call->writer.pool = r->pool;
+    }
+
+    return call;
+}
+
+
+ngx_int_t
+ngx_http_im_request_user_set(ngx_http_request_t *r, ngx_http_im_call_t *call)
+{
+    ngx_str_t                user;
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    if (lcf->user == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, lcf->user, &user) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (user.len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im user:\"%V\" job:%p",
+                   &user, call->job);
+
+    call->user.len = user.len;
+    call->user.data = ngx_pstrdup(call->pool, &user);
+
+    return call->user.data ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_str_t *
+ngx_http_im_request_caller(ngx_http_request_t *r, ngx_http_im_call_t *call)
+{
+    return call->user.len ? &call->user
+         : call->from_id.len ? &call->from_id
+         : call->conv_id.len ? &call->conv_id
+         : &r->connection->addr_text;
+}
+
+
+void
+ngx_http_im_record_code(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    ngx_http_im_error_e id)
+{
+    ctx->code = ngx_http_im_error_code(id);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im record code:\"%V\" status:%ui",
+                   &ctx->code->code, ctx->code->status);
+
+    ngx_http_im_stat_code(ngx_http_im_request_stat(r), ctx->op, id);
+}
+
+
+ngx_http_im_stat_t *
+ngx_http_im_request_stat(ngx_http_request_t *r)
+{
+    ngx_http_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
+
+    return imcf->stat;
+}
+
+
+void
+ngx_http_im_stat_code(ngx_http_im_stat_t *stat, const ngx_http_im_op_t *op,
+    ngx_uint_t code)
+{
+    ngx_http_im_stat_inc(stat, ngx_http_im_stat_cell(
+                                         ngx_http_im_route_number(op), code));
+}

@@ -1,0 +1,48 @@
+
+#ifndef _NGX_HTTP_IM_REQUEST_H_INCLUDED_
+#define _NGX_HTTP_IM_REQUEST_H_INCLUDED_
+
+
+#include "ngx_http_im.h"
+
+
+/* What a request says of its call. */
+
+/* the operation that the URI names, or NULL */
+const ngx_http_im_op_t *ngx_http_im_request_route(ngx_http_request_t *r,
+    ngx_http_im_loc_conf_t *lcf, ngx_str_t *conv_id);
+
+/*
+ * An HTTP/2 stream that is answered while its body is received is reset after
+ * the answer, which some clients then do not show: the body is read first.
+ */
+ngx_uint_t ngx_http_im_request_is_stream(ngx_http_request_t *r);
+
+/* the answer, but nothing else, is in the request's pool; NULL: no memory */
+ngx_http_im_call_t *ngx_http_im_request_call(ngx_http_request_t *r,
+    ngx_http_im_job_t *job, const ngx_http_im_op_t *op, ngx_str_t *conv_id);
+
+/* im_user; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_im_request_user_set(ngx_http_request_t *r,
+    ngx_http_im_call_t *call);
+
+/*
+ * Commands of one caller wait behind each other.  A backend makes calls for
+ * many users, so its address comes last.
+ */
+ngx_str_t *ngx_http_im_request_caller(ngx_http_request_t *r,
+    ngx_http_im_call_t *call);
+
+/* once for each request: for the access log and the statistics */
+void ngx_http_im_record_code(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    ngx_http_im_error_e id);
+
+/* the worker's statistics of calls */
+ngx_http_im_stat_t *ngx_http_im_request_stat(ngx_http_request_t *r);
+
+/* code: ngx_http_im_error_e or NGX_HTTP_IM_STAT_ABORTED; op may be NULL */
+void ngx_http_im_stat_code(ngx_http_im_stat_t *stat,
+    const ngx_http_im_op_t *op, ngx_uint_t code);
+
+
+#endif /* _NGX_HTTP_IM_REQUEST_H_INCLUDED_ */
