@@ -8,9 +8,6 @@
 #include <jansson.h>
 
 
-#define NGX_HTTP_IM_ERROR_LEN   256
-
-
 typedef struct {
     ngx_pool_t             *pool;
     ngx_http_im_error_t    *error;
@@ -46,8 +43,6 @@ typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t ngx_http_im_field_tree(ngx_http_im_field_ctx_t *ctx,
     u_char *body, size_t len, json_t **root);
-static ngx_int_t ngx_http_im_field_scan_error(ngx_http_im_field_ctx_t *ctx,
-    ngx_http_im_json_scan_t *scan);
 static ngx_int_t ngx_http_im_field_tree_error(ngx_http_im_field_ctx_t *ctx,
     u_char *body, size_t len, json_error_t *jerr);
 static ngx_int_t ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
@@ -162,7 +157,7 @@ ngx_http_im_field_tree(ngx_http_im_field_ctx_t *ctx, u_char *body, size_t len,
     rc = ngx_http_im_json_scan(&scan);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_im_field_scan_error(ctx, &scan);
+        return ngx_http_im_json_scan_error(&scan, ctx->error);
     }
 
     if (rc != NGX_OK) {
@@ -182,33 +177,6 @@ ngx_http_im_field_tree(ngx_http_im_field_ctx_t *ctx, u_char *body, size_t len,
     }
 
     return ngx_http_im_field_tree_error(ctx, body, len, &jerr);
-}
-
-
-static ngx_int_t
-ngx_http_im_field_scan_error(ngx_http_im_field_ctx_t *ctx,
-    ngx_http_im_json_scan_t *scan)
-{
-    const char           *in;
-    ngx_http_im_error_e   id;
-
-    id = scan->limit ? NGX_HTTP_IM_BAD_REQUEST : NGX_HTTP_IM_BAD_JSON;
-
-    if (scan->at == 0) {
-        return ngx_http_im_error_set(ctx->pool, ctx->error, id, "%s",
-                                     scan->error);
-    }
-
-    if (scan->in_name) {
-        in = " in the name of a member";
-
-    } else {
-        in = scan->member.len ? " in member " : "";
-    }
-
-    return ngx_http_im_error_set(ctx->pool, ctx->error, id,
-                                 "%s%s%V at byte %uz", scan->error, in,
-                                 &scan->member, scan->at);
 }
 
 
@@ -614,40 +582,4 @@ ngx_http_im_field_bad(ngx_http_im_field_ctx_t *ctx, const char *fmt,
 {
     return ngx_http_im_error_set(ctx->pool, ctx->error,
                                  NGX_HTTP_IM_BAD_REQUEST, fmt, &field->name);
-}
-
-
-ngx_int_t
-ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
-    ngx_http_im_error_e id, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    error->id = id;
-
-    if (fmt == NULL) {
-        error->text = ngx_http_im_error_code(id)->text;
-        goto done;
-    }
-
-    p = ngx_pnalloc(pool, NGX_HTTP_IM_ERROR_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    va_start(args, fmt);
-    error->text.data = p;
-    error->text.len = ngx_vslprintf(p, p + NGX_HTTP_IM_ERROR_LEN, fmt,
-                                    args)
-                        - p;
-    va_end(args);
-
-done:
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
-                   "im error code:%V text:\"%V\"",
-                   &ngx_http_im_error_code(id)->code, &error->text);
-
-    return NGX_DECLINED;
 }

@@ -61,12 +61,6 @@ struct ngx_http_im_field_s {
     { ngx_null_string, 0, 0, 0, 0, 0, NULL, 0 }
 
 
-typedef struct {
-    ngx_http_im_error_e          id;
-    ngx_str_t                    text;    /* has the field's name */
-} ngx_http_im_error_t;
-
-
 /*
  * NGX_OK; NGX_DECLINED: error is set; NGX_ERROR: out of memory.  Fields that
  * are not in the body keep the values they have in args.
@@ -74,10 +68,6 @@ typedef struct {
 ngx_int_t ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     const ngx_http_im_field_t *fields, void *args,
     ngx_http_im_error_t *error);
-
-/* NGX_DECLINED, or NGX_ERROR: out of memory; fmt NULL: the id's own text */
-ngx_int_t ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
-    ngx_http_im_error_e id, const char *fmt, ...);
 
 /* at start: otherwise jansson reads a seed from a file on first use */
 void ngx_http_im_field_init(void);
