@@ -80,6 +80,7 @@ static ngx_int_t ngx_http_im_field_bad(ngx_http_im_field_ctx_t *ctx,
 
 static const ngx_http_im_field_pt  ngx_http_im_field_readers[] = {
     ngx_http_im_field_id,
+    ngx_http_im_field_id,
     ngx_http_im_field_name,
     ngx_http_im_field_text,
     ngx_http_im_field_int,
@@ -334,7 +335,8 @@ ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
 
     *dst = value->text;
 
-    if (field->type == NGX_HTTP_IM_FIELD_ID
+    if (field->type == NGX_HTTP_IM_FIELD_CONV_ID
+        || field->type == NGX_HTTP_IM_FIELD_USER_ID
         || field->type == NGX_HTTP_IM_FIELD_IDS)
     {
         return NGX_OK;
@@ -368,25 +370,29 @@ ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t  rc;
-    ngx_str_t  id, *copy;
 
-    rc = ngx_http_im_field_string(ctx, field, value, &id);
-    if (rc != NGX_OK) {
+    rc = ngx_http_im_field_name(ctx, field, value, dst);
+
+    if (rc != NGX_OK || (field->flags & NGX_HTTP_IM_FIELD_LATER)) {
         return rc;
     }
 
-    if (!(field->flags & NGX_HTTP_IM_FIELD_LATER)
-        && !ngx_http_im_id_valid(&id))
-    {
-        return ngx_http_im_field_bad(ctx, "%V must be 1 to 64 bytes of "
-                                     "A-Z a-z 0-9 _ - . : @", field);
+    if (field->type == NGX_HTTP_IM_FIELD_CONV_ID) {
+
+        if (!ngx_http_im_id_conv_valid(dst)) {
+            return ngx_http_im_field_bad(ctx, "%V must be "
+                                         NGX_HTTP_IM_ID_CONV_FORM, field);
+        }
+
+        return NGX_OK;
     }
 
-    copy = dst;
-    copy->len = id.len;
-    copy->data = ngx_pstrdup(ctx->pool, &id);
+    if (!ngx_http_im_id_user_valid(dst)) {
+        return ngx_http_im_field_bad(ctx, "%V must be "
+                                     NGX_HTTP_IM_ID_USER_FORM, field);
+    }
 
-    return copy->data ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 

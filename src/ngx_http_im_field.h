@@ -16,12 +16,13 @@
  */
 
 typedef enum {
-    NGX_HTTP_IM_FIELD_ID = 0,    /* ngx_str_t, a user's or conversation's id */
-    NGX_HTTP_IM_FIELD_NAME,      /* ngx_str_t, as sent; min and max in bytes */
-    NGX_HTTP_IM_FIELD_TEXT,      /* ngx_http_im_text_t; min, max in bytes */
-    NGX_HTTP_IM_FIELD_INT,       /* int64_t; min and max are values */
-    NGX_HTTP_IM_FIELD_IDS,       /* ngx_array_t of ngx_str_t, each once */
-    NGX_HTTP_IM_FIELD_OBJECTS    /* ngx_array_t of structs, rows in sub */
+    NGX_HTTP_IM_FIELD_CONV_ID = 0,   /* ngx_str_t */
+    NGX_HTTP_IM_FIELD_USER_ID,       /* ngx_str_t */
+    NGX_HTTP_IM_FIELD_NAME,          /* ngx_str_t; min, max in bytes */
+    NGX_HTTP_IM_FIELD_TEXT,          /* ngx_http_im_text_t; the same */
+    NGX_HTTP_IM_FIELD_INT,           /* int64_t; min and max are values */
+    NGX_HTTP_IM_FIELD_IDS,           /* ngx_array_t of ngx_str_t, users once */
+    NGX_HTTP_IM_FIELD_OBJECTS        /* ngx_array_t of structs, rows in sub */
 } ngx_http_im_field_e;
 
 

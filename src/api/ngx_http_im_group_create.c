@@ -33,7 +33,7 @@ static ngx_int_t ngx_http_im_group_create_done(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
 
-    { ngx_string("owner_id"), NGX_HTTP_IM_FIELD_ID,
+    { ngx_string("owner_id"), NGX_HTTP_IM_FIELD_USER_ID,
       NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_create_args_t, owner_id), 0, 0, NULL, 0 },
 
@@ -50,7 +50,8 @@ static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
     { ngx_string("description"), NGX_HTTP_IM_FIELD_TEXT, 0,
       offsetof(ngx_http_im_create_args_t, description), 0, 8192, NULL, 0 },
 
-    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_EMPTY,
+    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_CONV_ID,
+      NGX_HTTP_IM_FIELD_EMPTY,
       offsetof(ngx_http_im_create_args_t, conv_id), 0, 0, NULL, 0 },
 
     ngx_http_im_field_end
