@@ -99,6 +99,37 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
 
 
 ngx_int_t
+ngx_http_im_front_parse(ngx_http_im_head_t *head, ngx_str_t *src)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = src->data;
+
+    ngx_memzero(head, sizeof(ngx_http_im_head_t));
+
+    if (src->len != NGX_HTTP_IM_HEAD_PAIR_TYPE || p[0] != '0') {
+        return NGX_ERROR;
+    }
+
+    head->seq = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_SEQ,
+                                 NGX_HTTP_IM_SEQ_LEN);
+    head->time.data = p + NGX_HTTP_IM_HEAD_TIME;
+    head->time.len = NGX_HTTP_IM_TIME_LEN;
+
+    for (i = 0; i < 2; i++) {
+        head->read[i] = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_READ
+                                         + i * NGX_HTTP_IM_SEQ_LEN,
+                                         NGX_HTTP_IM_SEQ_LEN);
+    }
+
+    return (head->seq < 0 || head->read[0] < 0 || head->read[1] < 0
+            || !ngx_http_im_time_valid(&head->time))
+           ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
 {
     u_char  *p, *last;

@@ -54,6 +54,9 @@ typedef struct {
 
 ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 
+/* the first 59 bytes of the head of a 1:1: no users, no type, no text */
+ngx_int_t ngx_http_im_front_parse(ngx_http_im_head_t *head, ngx_str_t *src);
+
 /* NGX_DECLINED: the empty row, which keeps the key of an empty timeline */
 ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);
 

@@ -43,6 +43,15 @@ typedef struct {
 } ngx_http_im_op_t;
 
 
+/* who may add members, where the caller is known */
+
+typedef enum {
+    NGX_HTTP_IM_GROUP_ADD_MEMBER = 0,
+    NGX_HTTP_IM_GROUP_ADD_OWNER,
+    NGX_HTTP_IM_GROUP_ADD_TRUSTED
+} ngx_http_im_group_add_e;
+
+
 /* the directives of a location; constant */
 
 typedef struct {
@@ -52,6 +61,8 @@ typedef struct {
     ngx_uint_t                     list_max;
     ngx_uint_t                     page_size_max;
     ngx_uint_t                     group_max_members;
+    ngx_uint_t                     group_add;  /* ngx_http_im_group_add_e */
+    ngx_uint_t                     groups_max;
     ngx_msec_t                     idempotency_window;
     ngx_flag_t                     read_on_fetch;
     ngx_uint_t                     reply_full;

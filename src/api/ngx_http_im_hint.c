@@ -14,7 +14,7 @@
 #define NGX_HTTP_IM_RECENT_TTL    60000
 
 
-static int64_t ngx_http_im_inbox_step(ngx_str_t *time);
+static int64_t ngx_http_im_inbox_step_number(ngx_str_t *time);
 
 
 void
@@ -129,8 +129,8 @@ ngx_http_im_inbox_is_current(ngx_http_im_call_t *call, int64_t seq,
         return 0;
     }
 
-    current = ngx_http_im_inbox_step(&time)
-              >= ngx_http_im_inbox_step(&call->made_time);
+    current = ngx_http_im_inbox_step_number(&time)
+              >= ngx_http_im_inbox_step_number(&call->made_time);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im inbox written:%V message:%V current:%ui job:%p",
@@ -151,12 +151,24 @@ ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_msec_t sent)
 ngx_uint_t
 ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
 {
-    return ngx_http_im_inbox_step(shown) > ngx_http_im_inbox_step(fetched);
+    return ngx_http_im_inbox_step_number(shown) > ngx_http_im_inbox_step_number(fetched);
+}
+
+
+void
+ngx_http_im_inbox_step(ngx_str_t *time, int64_t *start, int64_t *end)
+{
+    int64_t  step;
+
+    step = ngx_http_im_inbox_step_number(time);
+
+    *start = step << NGX_HTTP_IM_INBOX_SHIFT;
+    *end = ((step + 1) << NGX_HTTP_IM_INBOX_SHIFT) - 1;
 }
 
 
 static int64_t
-ngx_http_im_inbox_step(ngx_str_t *time)
+ngx_http_im_inbox_step_number(ngx_str_t *time)
 {
     return ngx_http_im_atoi(time->data, time->len)
            >> NGX_HTTP_IM_INBOX_SHIFT;
