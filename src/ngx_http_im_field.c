@@ -10,6 +10,7 @@
 
 typedef struct {
     ngx_pool_t             *pool;
+    size_t                  ids_max;
     ngx_http_im_error_t    *error;
 } ngx_http_im_field_ctx_t;
 
@@ -56,6 +57,11 @@ static ngx_int_t ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
     ngx_str_t *dst);
 static ngx_int_t ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_id_check(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
+    ngx_str_t *id);
+static ngx_int_t ngx_http_im_field_copy(ngx_http_im_field_ctx_t *ctx,
+    ngx_str_t *src, ngx_str_t *dst);
 static ngx_int_t ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
@@ -63,10 +69,11 @@ static ngx_int_t ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
 static ngx_int_t ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst,
-    size_t size);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value);
 static ngx_int_t ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_ids_add(ngx_http_im_field_ctx_t *ctx,
+    ngx_array_t *ids, json_t *seen, ngx_str_t *id);
 static ngx_int_t ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
@@ -98,7 +105,7 @@ ngx_http_im_field_init(void)
 
 ngx_int_t
 ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
-    const ngx_http_im_field_t *fields, void *args,
+    const ngx_http_im_field_t *fields, size_t ids_max, void *args,
     ngx_http_im_error_t *error)
 {
     json_t                   *root;
@@ -108,6 +115,7 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     ngx_http_im_field_ctx_t   ctx;
 
     ctx.pool = pool;
+    ctx.ids_max = ids_max;
     ctx.error = error;
 
     if (len == 0) {
@@ -370,8 +378,22 @@ ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t  rc;
+    ngx_str_t  id;
 
-    rc = ngx_http_im_field_name(ctx, field, value, dst);
+    rc = ngx_http_im_field_id_check(ctx, field, value, &id);
+
+    return (rc == NGX_OK) ? ngx_http_im_field_copy(ctx, &id, dst) : rc;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_id_check(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
+    ngx_str_t *id)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_im_field_string(ctx, field, value, id);
 
     if (rc != NGX_OK || (field->flags & NGX_HTTP_IM_FIELD_LATER)) {
         return rc;
@@ -379,7 +401,7 @@ ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
 
     if (field->type == NGX_HTTP_IM_FIELD_CONV_ID) {
 
-        if (!ngx_http_im_id_conv_valid(dst)) {
+        if (!ngx_http_im_id_conv_valid(id)) {
             return ngx_http_im_field_bad(ctx, "%V must be "
                                          NGX_HTTP_IM_ID_CONV_FORM, field);
         }
@@ -387,7 +409,7 @@ ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (!ngx_http_im_id_user_valid(dst)) {
+    if (!ngx_http_im_id_user_valid(id)) {
         return ngx_http_im_field_bad(ctx, "%V must be "
                                      NGX_HTTP_IM_ID_USER_FORM, field);
     }
@@ -401,18 +423,22 @@ ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t  rc;
-    ngx_str_t  name, *copy;
+    ngx_str_t  name;
 
     rc = ngx_http_im_field_string(ctx, field, value, &name);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
-    copy = dst;
-    copy->len = name.len;
-    copy->data = ngx_pstrdup(ctx->pool, &name);
+    return (rc == NGX_OK) ? ngx_http_im_field_copy(ctx, &name, dst) : rc;
+}
 
-    return copy->data ? NGX_OK : NGX_ERROR;
+
+static ngx_int_t
+ngx_http_im_field_copy(ngx_http_im_field_ctx_t *ctx, ngx_str_t *src,
+    ngx_str_t *dst)
+{
+    dst->len = src->len;
+    dst->data = ngx_pstrdup(ctx->pool, src);
+
+    return dst->data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -463,83 +489,102 @@ ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst,
-    size_t size)
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value)
 {
-    size_t     n;
-    ngx_int_t  rc;
-
     if (value->json == NULL || !json_is_array(value->json)) {
         return ngx_http_im_field_bad(ctx, "%V must be an array", field);
     }
 
-    n = json_array_size(value->json);
-
-    rc = ngx_http_im_field_range(ctx, field, n,
-                                 "%V must have %L to %L elements",
-                                 "%V must have at least %L elements");
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_array_init(dst, ctx->pool, n ? n : 1, size);
+    return ngx_http_im_field_range(ctx, field, json_array_size(value->json),
+                                   "%V must have %L to %L elements",
+                                   "%V must have at least %L elements");
 }
 
+
+/*
+ * Of repeated ids only the first is kept.  Once there are more than ids_max,
+ * the others are checked, but not kept: the call refuses them all.
+ */
 
 static ngx_int_t
 ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
+    size_t                i, n, max;
     json_t               *seen;
-    size_t                i;
     ngx_int_t             rc;
-    ngx_str_t            *id;
-    const char           *s;
+    ngx_str_t             id;
+    ngx_array_t          *ids;
     ngx_http_im_value_t   element;
 
-    rc = ngx_http_im_field_array(ctx, field, value, dst, sizeof(ngx_str_t));
+    rc = ngx_http_im_field_array(ctx, field, value);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    /* of repeated ids only the first is kept */
+    ids = dst;
+    n = json_array_size(value->json);
+
+    max = (field->max == NGX_HTTP_IM_NO_LIMIT) ? ctx->ids_max : n;
+
+    if (ngx_array_init(ids, ctx->pool, ngx_min(n, max) + 1, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     seen = json_object();
     if (seen == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < json_array_size(value->json); i++) {
-
-        id = ngx_array_push(dst);
-        if (id == NULL) {
-            rc = NGX_ERROR;
-            break;
-        }
+    for (i = 0; i < n && rc == NGX_OK; i++) {
 
         ngx_http_im_field_json(json_array_get(value->json, i), &element);
 
-        rc = ngx_http_im_field_id(ctx, field, &element, id);
-        if (rc != NGX_OK) {
-            break;
-        }
+        rc = ngx_http_im_field_id_check(ctx, field, &element, &id);
 
-        s = json_string_value(element.json);
-
-        if (json_object_get(seen, s)) {
-            ((ngx_array_t *) dst)->nelts--;
-            continue;
-        }
-
-        if (json_object_set_new_nocheck(seen, s, json_true()) != 0) {
-            rc = NGX_ERROR;
-            break;
+        if (rc == NGX_OK && ids->nelts <= max) {
+            rc = ngx_http_im_field_ids_add(ctx, ids, seen, &id);
         }
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ctx->pool->log, 0,
+                   "im field \"%V\" elements:%uz kept:%ui rc:%i",
+                   &field->name, n, ids->nelts, rc);
 
     json_decref(seen);
 
     return rc;
+}
+
+
+/* jansson's hash is seeded, so nobody can make ids that collide */
+
+static ngx_int_t
+ngx_http_im_field_ids_add(ngx_http_im_field_ctx_t *ctx, ngx_array_t *ids,
+    json_t *seen, ngx_str_t *id)
+{
+    ngx_str_t   *copy;
+    const char  *s;
+
+    /* it has a NUL behind it, as all strings of jansson */
+
+    s = (char *) id->data;
+
+    if (json_object_get(seen, s)) {
+        return NGX_OK;
+    }
+
+    copy = ngx_array_push(ids);
+
+    if (copy == NULL
+        || json_object_set_new_nocheck(seen, s, json_true()) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_field_copy(ctx, id, copy);
 }
 
 
@@ -548,16 +593,22 @@ ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     void                  *args;
-    size_t                 i;
+    size_t                 i, n;
     ngx_int_t              rc;
     ngx_http_im_object_t   object;
 
-    rc = ngx_http_im_field_array(ctx, field, value, dst, field->size);
+    rc = ngx_http_im_field_array(ctx, field, value);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    for (i = 0; i < json_array_size(value->json); i++) {
+    n = json_array_size(value->json);
+
+    if (ngx_array_init(dst, ctx->pool, n + 1, field->size) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
         object.json = json_array_get(value->json, i);
 
         if (!json_is_object(object.json)) {

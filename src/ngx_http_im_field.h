@@ -64,10 +64,12 @@ struct ngx_http_im_field_s {
 
 /*
  * NGX_OK; NGX_DECLINED: error is set; NGX_ERROR: out of memory.  Fields that
- * are not in the body keep the values they have in args.
+ * are not in the body keep the values they have in args.  IDS whose row has no
+ * limit: of more than ids_max, repeated ones counted once, ids_max + 1 are
+ * kept.
  */
 ngx_int_t ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
-    const ngx_http_im_field_t *fields, void *args,
+    const ngx_http_im_field_t *fields, size_t ids_max, void *args,
     ngx_http_im_error_t *error);
 
 /* at start: otherwise jansson reads a seed from a file on first use */

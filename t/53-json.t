@@ -216,6 +216,35 @@ is($t->post('/wide/user/get', { ids => [ @many[0 .. 499] ] })->json->[499]{name}
    "is $many[499]", 'are stored');
 
 
+# more ids than a group may have: all are checked, none reaches the store
+my $ids = sub { join ',', map { "\"u$_\"" } @_ };
+my $commands = sub {
+    $t->redis(INFO => 'commandstats') =~ /^cmdstat_(?:hset|hmget):calls=(\d+)/m
+        ? $1 : 0;
+};
+for my $many (501, 11_683, 16_000) {
+    for my $call ([ '/im/creat/group', '"owner_id":"ann","name":"x"' ],
+                  [ '/im/add/group/merber', '"conv_id":"grp"' ])
+    {
+        my ($path, $more) = @$call;
+        my $had = $commands->();
+        my $r = $t->post($path, "{$more,\"member\":["
+                         . $ids->(1 .. $many) . ']}');
+        is($r->status . $r->code, '409group_full', "$path: $many ids");
+        is($commands->(), $had, 'none of them looked up');
+        $r = $t->post($path, "{$more,\"member\":["
+                      . $ids->(1 .. $many - 1) . ',"a b"]}');
+        like($r->status . $r->error, qr/^400member must be/,
+             'the last one is checked as well');
+        $r = $t->post($path, "{$more,\"member\":["
+                      . join(',', ('"ann","bob"') x ($many / 2)) . ']}');
+        is($r->status, 200, "two, each many times, are two");
+    }
+}
+is_deeply([ map { $_->{id} } @{ $t->members('grp') } ], [ qw(ann bob cid) ],
+          'nobody was added');
+
+
 # --- the sentence says what is wrong, and where
 
 sub says {

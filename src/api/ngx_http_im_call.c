@@ -60,6 +60,7 @@ ngx_http_im_call_check(ngx_http_im_call_t *call, u_char *body, size_t len)
     ngx_int_t  rc;
 
     rc = ngx_http_im_field_read(call->pool, body, len, call->op->fields,
+                                call->options->group_max_members,
                                 call->args, &call->error);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,

@@ -43,7 +43,7 @@ static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
 
     { ngx_string("member"), NGX_HTTP_IM_FIELD_IDS, 0,
       offsetof(ngx_http_im_create_args_t, member), 0,
-      NGX_HTTP_IM_GROUP_IDS_MAX, NULL, 0 },
+      NGX_HTTP_IM_NO_LIMIT, NULL, 0 },
 
     { ngx_string("img"), NGX_HTTP_IM_FIELD_TEXT, 0,
       offsetof(ngx_http_im_create_args_t, img), 0, 4096, NULL, 0 },

@@ -46,7 +46,7 @@ static const ngx_http_im_field_t  ngx_http_im_group_add_fields[] = {
 
     { ngx_string("member"), NGX_HTTP_IM_FIELD_IDS, NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_group_add_args_t, member), 0,
-      NGX_HTTP_IM_GROUP_IDS_MAX, NULL, 0 },
+      NGX_HTTP_IM_NO_LIMIT, NULL, 0 },
 
     ngx_http_im_field_end
 };
