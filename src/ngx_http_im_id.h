@@ -11,9 +11,16 @@
 #define NGX_HTTP_IM_PAIR_LEN       24
 #define NGX_HTTP_IM_RAND_LEN       16
 
+/* of a conversation's id, which is part of a path, and of a user's */
 
-/* 1 to 64 bytes of A-Z a-z 0-9 _ - . : @ */
-ngx_uint_t ngx_http_im_id_valid(ngx_str_t *id);
+#define NGX_HTTP_IM_ID_CONV_FORM                                             \
+    "1 to 64 bytes of A-Z a-z 0-9 _ - . : @, but not . or .."
+#define NGX_HTTP_IM_ID_USER_FORM                                             \
+    "1 to 64 bytes of A-Z a-z 0-9 _ - . : @ + = | ~ / ! *, but not . or .."
+
+
+ngx_uint_t ngx_http_im_id_conv_valid(ngx_str_t *id);
+ngx_uint_t ngx_http_im_id_user_valid(ngx_str_t *id);
 
 /* whether it is the id of a 1:1 conversation: 24 lower-case hex digits */
 ngx_uint_t ngx_http_im_id_is_pair(ngx_str_t *id);

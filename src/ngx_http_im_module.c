@@ -337,7 +337,7 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
 
     ngx_str_null(res);
 
-    if (!ngx_http_im_id_valid(&a) || !ngx_http_im_id_valid(&b)) {
+    if (!ngx_http_im_id_user_valid(&a) || !ngx_http_im_id_user_valid(&b)) {
         return NGX_OK;
     }
 

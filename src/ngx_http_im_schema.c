@@ -277,7 +277,7 @@ ngx_http_im_inbox_parse(ngx_str_t *src, ngx_str_t *conv_id, ngx_str_t *peer)
     peer->data = p;
     peer->len = last - p;
 
-    return (ngx_http_im_id_is_pair(conv_id) && ngx_http_im_id_valid(peer))
+    return (ngx_http_im_id_is_pair(conv_id) && ngx_http_im_id_user_valid(peer))
            ? NGX_OK : NGX_ERROR;
 }
 
@@ -308,7 +308,7 @@ ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id)
 
     id->len = p - id->data;
 
-    if (!ngx_http_im_id_valid(id)) {
+    if (!ngx_http_im_id_user_valid(id)) {
         return NGX_ERROR;
     }
 

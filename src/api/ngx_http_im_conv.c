@@ -59,7 +59,7 @@ ngx_http_im_conv_check(ngx_http_im_call_t *call)
 {
     call->pair = ngx_http_im_id_is_pair(&call->conv_id);
 
-    return ngx_http_im_call_check_id(call, "conv_id", &call->conv_id);
+    return ngx_http_im_call_check_conv_id(call, "conv_id", &call->conv_id);
 }
 
 

@@ -52,7 +52,8 @@ static ngx_int_t ngx_http_im_convs_group_parse(ngx_http_im_call_t *call,
 
 const ngx_http_im_field_t  ngx_http_im_convs_fields[] = {
 
-    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_convs_args_t, from_id), 0, 0, NULL, 0 },
 
     ngx_http_im_field_end
@@ -140,7 +141,7 @@ ngx_http_im_convs_rows_create(ngx_http_im_call_t *call,
     for (i = 0; i < groups->nelts; i++) {
 
         if (groups->elts[i].type != NGX_HTTP_IM_REPLY_STRING
-            || !ngx_http_im_id_valid(&groups->elts[i].str))
+            || !ngx_http_im_id_conv_valid(&groups->elts[i].str))
         {
             return ngx_http_im_call_store_error(call);
         }

@@ -9,10 +9,6 @@
 #include "ngx_http_im_call.h"
 
 
-/* ids in one body; im_group_max_members limits the group itself */
-#define NGX_HTTP_IM_GROUP_IDS_MAX   65536
-
-
 /*
  * A user's groups are places in a sorted set of the user.  A place is taken
  * before the user becomes a member, as only then it is known whether there is

@@ -34,7 +34,7 @@ static ngx_int_t ngx_http_im_group_create_done(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
 
-    { ngx_string("owner_id"), NGX_HTTP_IM_FIELD_ID,
+    { ngx_string("owner_id"), NGX_HTTP_IM_FIELD_USER_ID,
       NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_create_args_t, owner_id), 0, 0, NULL, 0 },
 
@@ -43,7 +43,7 @@ static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
 
     { ngx_string("member"), NGX_HTTP_IM_FIELD_IDS, 0,
       offsetof(ngx_http_im_create_args_t, member), 0,
-      NGX_HTTP_IM_GROUP_IDS_MAX, NULL, 0 },
+      NGX_HTTP_IM_NO_LIMIT, NULL, 0 },
 
     { ngx_string("img"), NGX_HTTP_IM_FIELD_TEXT, 0,
       offsetof(ngx_http_im_create_args_t, img), 0, 4096, NULL, 0 },
@@ -51,7 +51,8 @@ static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
     { ngx_string("description"), NGX_HTTP_IM_FIELD_TEXT, 0,
       offsetof(ngx_http_im_create_args_t, description), 0, 8192, NULL, 0 },
 
-    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_EMPTY,
+    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_CONV_ID,
+      NGX_HTTP_IM_FIELD_EMPTY,
       offsetof(ngx_http_im_create_args_t, conv_id), 0, 0, NULL, 0 },
 
     ngx_http_im_field_end

@@ -40,12 +40,13 @@ static ngx_int_t ngx_http_im_group_list_answer(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_group_add_fields[] = {
 
-    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_CONV_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_group_add_args_t, conv_id), 0, 0, NULL, 0 },
 
     { ngx_string("member"), NGX_HTTP_IM_FIELD_IDS, NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_group_add_args_t, member), 0,
-      NGX_HTTP_IM_GROUP_IDS_MAX, NULL, 0 },
+      NGX_HTTP_IM_NO_LIMIT, NULL, 0 },
 
     ngx_http_im_field_end
 };

@@ -35,7 +35,8 @@ static ngx_int_t ngx_http_im_send_answer(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
 
-    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_EMPTY,
+    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_CONV_ID,
+      NGX_HTTP_IM_FIELD_EMPTY,
       offsetof(ngx_http_im_send_args_t, conv_id), 0, 0, NULL, 0 },
 
     { ngx_string("msg"), NGX_HTTP_IM_FIELD_TEXT, NGX_HTTP_IM_FIELD_REQUIRED,
@@ -46,10 +47,11 @@ static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
       NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_send_args_t, msg_type), 0, 4, NULL, 0 },
 
-    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_send_args_t, from_id), 0, 0, NULL, 0 },
 
-    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_ID,
+    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_USER_ID,
       NGX_HTTP_IM_FIELD_EMPTY|NGX_HTTP_IM_FIELD_LATER,
       offsetof(ngx_http_im_send_args_t, to_id), 0, 0, NULL, 0 },
 
@@ -124,7 +126,7 @@ ngx_http_im_send_to_check(ngx_http_im_call_t *call,
     ngx_int_t  rc;
     ngx_str_t  id;
 
-    rc = ngx_http_im_call_check_id(call, "to_id", &args->to_id);
+    rc = ngx_http_im_call_check_user_id(call, "to_id", &args->to_id);
 
     if (rc == NGX_OK) {
         rc = ngx_http_im_conv_pair_check(call, &args->from_id, &args->to_id);
@@ -305,7 +307,7 @@ ngx_http_im_send_result(ngx_http_im_call_t *call, ngx_http_im_send_t *send)
         sent->peer = args->to_id;
     }
 
-    return (!call->pair || ngx_http_im_id_valid(&sent->peer))
+    return (!call->pair || ngx_http_im_id_user_valid(&sent->peer))
            ? NGX_OK : ngx_http_im_call_store_error(call);
 }
 

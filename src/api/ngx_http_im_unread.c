@@ -163,7 +163,7 @@ ngx_http_im_unread_groups_fetch(ngx_http_im_call_t *call,
         conv_id = &elts[i].str;
 
         if (elts[i].type != NGX_HTTP_IM_REPLY_STRING
-            || !ngx_http_im_id_valid(conv_id))
+            || !ngx_http_im_id_conv_valid(conv_id))
         {
             return ngx_http_im_call_store_error(call);
         }
