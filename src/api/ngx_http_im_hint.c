@@ -183,7 +183,8 @@ ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_msec_t sent)
 ngx_uint_t
 ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
 {
-    return ngx_http_im_inbox_step_number(shown) > ngx_http_im_inbox_step_number(fetched);
+    return ngx_http_im_inbox_step_number(shown)
+           > ngx_http_im_inbox_step_number(fetched);
 }
 
 

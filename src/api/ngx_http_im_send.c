@@ -210,8 +210,8 @@ ngx_http_im_send(ngx_http_im_call_t *call)
     }
 
     /*
-     * A message is stored once if it is sent twice only with client_msg_id, and
-     * while that is remembered
+     * A message is stored once if it is sent twice only with client_msg_id,
+     * and while that is remembered
      */
 
     kind = (args->client_msg_id.len
