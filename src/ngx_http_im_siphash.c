@@ -42,8 +42,14 @@ ngx_http_im_siphash(const ngx_http_im_siphash_key_t *key, const u_char *data,
 
     m = (uint64_t) len << 56;
 
-    for (i = 0; i < len % 8; i++) {
-        m |= (uint64_t) p[i] << (8 * i);
+    if (len > 8 && len % 8) {
+        m |= ngx_http_im_siphash_load(data + len - 8) >> (64 - 8 * (len % 8));
+
+    } else {
+
+        for (i = 0; i < len % 8; i++) {
+            m |= (uint64_t) p[i] << (8 * i);
+        }
     }
 
     s.v[3] ^= m;
