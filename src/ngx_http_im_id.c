@@ -1,44 +1,31 @@
 
 #include "ngx_http_im_id.h"
 #include <ngx_sha1.h>
-#include <sys/random.h>
 
 
-#define NGX_HTTP_IM_ID_CONV   1
-#define NGX_HTTP_IM_ID_USER   2
-#define NGX_HTTP_IM_ID_HEX    4
+/* what a byte may stand in */
+
+#define NGX_HTTP_IM_ID_CONV   1       /* A-Z a-z 0-9 _ - . : @ */
+#define NGX_HTTP_IM_ID_USER   2       /* the same and + = | ~ / ! * */
+#define NGX_HTTP_IM_ID_HEX    4       /* 0-9 a-f */
 
 
-static ngx_uint_t ngx_http_im_id_valid(ngx_str_t *id, ngx_uint_t set);
-static ngx_uint_t ngx_http_im_id_match(ngx_str_t *s, ngx_uint_t set);
+static ngx_uint_t ngx_http_im_id_valid(ngx_str_t *id, u_char class);
+static ngx_uint_t ngx_http_im_id_match(ngx_str_t *s, u_char class);
+static ngx_inline u_char ngx_http_im_id_four(u_char *p);
 
 
-/*
- * The sets that a byte is in: 3: letters, digits and _ - . : @, 2: only users'
- * ids have it, + = | ~ / ! *, 7: lower-case hex digits.
- */
-
-static const u_char  ngx_http_im_id_sets[256] = {
+static const u_char  ngx_http_im_id_classes[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0, 3, 3, 2,    /*  !"#$%&'()*+,-./ */
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 0, 0, 2, 0, 0,    /* 0123456789:;<=>? */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,    /* @ABCDEFGHIJKLMNO */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 3,    /* PQRSTUVWXYZ[\]^_ */
+    0, 7, 7, 7, 7, 7, 7, 3, 3, 3, 3, 3, 3, 3, 3, 3,    /* `abcdefghijklmno */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 2, 0, 2, 0,    /* pqrstuvwxyz{|}~  */
 
-    /* space ! " # $ % & ' ( ) * + , - . / */
-    0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0, 3, 3, 2,
-
-    /* 0-9 : ; < = > ? */
-    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 0, 0, 2, 0, 0,
-
-    /* @ A-O */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
-
-    /* P-Z [ \ ] ^ _ */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 3,
-
-    /* ` a-o */
-    0, 7, 7, 7, 7, 7, 7, 3, 3, 3, 3, 3, 3, 3, 3, 3,
-
-    /* p-z { | } ~ DEL */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 2, 0, 2, 0
+    /* none of the rest */
 };
 
 
@@ -59,7 +46,7 @@ ngx_http_im_id_user_valid(ngx_str_t *id)
 /* a path cannot end in "." or "..": nginx takes them for directories */
 
 static ngx_uint_t
-ngx_http_im_id_valid(ngx_str_t *id, ngx_uint_t set)
+ngx_http_im_id_valid(ngx_str_t *id, u_char class)
 {
     if (id->len == 0 || id->len > NGX_HTTP_IM_ID_MAX) {
         return 0;
@@ -71,7 +58,7 @@ ngx_http_im_id_valid(ngx_str_t *id, ngx_uint_t set)
         return 0;
     }
 
-    return ngx_http_im_id_match(id, set);
+    return ngx_http_im_id_match(id, class);
 }
 
 
@@ -83,26 +70,43 @@ ngx_http_im_id_is_pair(ngx_str_t *id)
 }
 
 
-/* whether all bytes are in the set; four at a time, as lists check many */
+/* are all bytes of the class? */
 
 static ngx_uint_t
-ngx_http_im_id_match(ngx_str_t *s, ngx_uint_t set)
+ngx_http_im_id_match(ngx_str_t *s, u_char class)
 {
-    u_char  *p, *last;
+    u_char  *p, *last, all;
 
     p = s->data;
     last = p + s->len;
+    all = class;
 
-    for ( /* void */ ; last - p >= 4; p += 4) {
-        set &= ngx_http_im_id_sets[p[0]] & ngx_http_im_id_sets[p[1]]
-               & ngx_http_im_id_sets[p[2]] & ngx_http_im_id_sets[p[3]];
+    /* a list checks hundreds: one branch for eight bytes */
+
+    for ( /* void */ ; last - p >= 8; p += 8) {
+        all &= ngx_http_im_id_four(p) & ngx_http_im_id_four(p + 4);
     }
 
-    for ( /* void */ ; p < last; p++) {
-        set &= ngx_http_im_id_sets[*p];
+    if (last - p >= 4) {
+        all &= ngx_http_im_id_four(p);
+        p += 4;
     }
 
-    return set != 0;
+    while (p < last) {
+        all &= ngx_http_im_id_classes[*p++];
+    }
+
+    return all != 0;
+}
+
+
+/* the classes that four bytes share */
+
+static ngx_inline u_char
+ngx_http_im_id_four(u_char *p)
+{
+    return ngx_http_im_id_classes[p[0]] & ngx_http_im_id_classes[p[1]]
+           & ngx_http_im_id_classes[p[2]] & ngx_http_im_id_classes[p[3]];
 }
 
 
@@ -202,34 +206,4 @@ ngx_http_im_id_msg_seq(ngx_str_t *msg_id)
     }
 
     return 0;
-}
-
-
-void
-ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN])
-{
-    uint64_t  z;
-
-    /* splitmix64: a bijection of a counter, so no output repeats */
-
-    *state += 0x9e3779b97f4a7c15ULL;
-
-    z = *state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    z = z ^ (z >> 31);
-
-    ngx_hex_dump(dst, (u_char *) &z, NGX_HTTP_IM_RAND_LEN / 2);
-}
-
-
-ngx_int_t
-ngx_http_im_id_seed(uint64_t *state, ngx_log_t *log)
-{
-    if (getrandom(state, sizeof(uint64_t), 0) != sizeof(uint64_t)) {
-        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno, "getrandom() failed");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }

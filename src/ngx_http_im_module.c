@@ -567,7 +567,7 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 
     ngx_http_im_field_init();
 
-    if (ngx_http_im_id_seed(&imcf->random, cycle->log) != NGX_OK) {
+    if (ngx_http_im_unique_init(&imcf->unique, cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
 

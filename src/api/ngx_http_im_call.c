@@ -27,7 +27,8 @@ ngx_http_im_call_create(ngx_http_im_call_env_t *env, ngx_http_im_job_t *job,
     call->scripts = env->scripts;
     call->cache = env->cache;
     call->scope = env->scope;
-    call->random = env->random;
+    call->unique = env->unique;
+    call->timeout = env->timeout;
 
     call->next = op->start;
 
@@ -298,6 +299,12 @@ ngx_http_im_call_integers(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd)
 ngx_int_t
 ngx_http_im_call_error(ngx_http_im_call_t *call, ngx_http_im_error_e id)
 {
+    /* who is not in a 1:1 must not learn that there is one */
+
+    if (id == NGX_HTTP_IM_NOT_MEMBER && call->pair && call->user.len) {
+        id = NGX_HTTP_IM_CONV_NOT_FOUND;
+    }
+
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im call error \"%V\" job:%p",
                    &ngx_http_im_error_code(id)->code, call->job);

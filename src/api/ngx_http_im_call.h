@@ -12,6 +12,7 @@
 #include "ngx_http_im_key.h"
 #include "ngx_http_im_redis.h"
 #include "ngx_http_im_script.h"
+#include "ngx_http_im_unique.h"
 #include "ngx_http_im_writer.h"
 
 
@@ -80,7 +81,8 @@ typedef struct {
     const ngx_http_im_script_t    *scripts;   /* by ngx_http_im_script_e */
     ngx_http_im_cache_t           *cache;     /* or NULL */
     uint32_t                       scope;     /* of its keys in the cache */
-    uint64_t                      *random;    /* the worker's state */
+    ngx_http_im_unique_t          *unique;    /* the worker's */
+    ngx_msec_t                     timeout;   /* of the store */
     ngx_log_t                     *log;
 } ngx_http_im_call_env_t;
 
@@ -103,7 +105,8 @@ struct ngx_http_im_call_s {
     const ngx_http_im_script_t    *scripts;
     ngx_http_im_cache_t           *cache;
     uint32_t                       scope;
-    uint64_t                      *random;
+    ngx_http_im_unique_t          *unique;
+    ngx_msec_t                     timeout;
 
     ngx_str_t                      conv_id;   /* of path or body */
     ngx_str_t                      from_id;   /* who acts, for logs */

@@ -1,6 +1,5 @@
 
 #include "ngx_http_im_conv.h"
-#include "ngx_http_im_atoi.h"
 
 
 static ngx_int_t ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call);
@@ -110,8 +109,9 @@ ngx_int_t
 ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
     ngx_http_im_head_t *head, ngx_http_im_cmd_t *member, int64_t *position)
 {
-    ngx_int_t  rc;
-    ngx_str_t  text;
+    ngx_int_t               rc;
+    ngx_str_t               text;
+    ngx_http_im_position_t  value;
 
     if (member == NULL) {
         return ngx_http_im_call_store_error(call);
@@ -127,9 +127,13 @@ ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    *position = ngx_http_im_atoi(text.data, text.len);
+    if (ngx_http_im_position_parse(&value, &text) != NGX_OK) {
+        return ngx_http_im_call_store_error(call);
+    }
 
-    return (*position < 0) ? ngx_http_im_call_store_error(call) : NGX_OK;
+    *position = value.seq;
+
+    return NGX_OK;
 }
 
 

@@ -25,7 +25,7 @@ typedef struct {
 } ngx_http_im_places_t;
 
 
-/* script join of each user -> {score, new}; the commands come next to others */
+/* script join of each user -> {score, new}; after other commands, or first */
 void ngx_http_im_places_take(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n);
 

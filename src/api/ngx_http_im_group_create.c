@@ -183,17 +183,16 @@ ngx_http_im_group_create(ngx_http_im_call_t *call)
 
     /* "g" and 24 hex digits: not the form of a 1:1 conversation's id */
 
-    p = ngx_pnalloc(call->pool, 1 + 2 * NGX_HTTP_IM_RAND_LEN);
+    p = ngx_pnalloc(call->pool, 1 + NGX_HTTP_IM_UNIQUE_GROUP_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     p[0] = 'g';
-    ngx_http_im_id_random(call->random, p + 1);
-    ngx_http_im_id_random(call->random, p + 1 + NGX_HTTP_IM_RAND_LEN);
+    ngx_http_im_unique_group(call->unique, p + 1);
 
     call->conv_id.data = p;
-    call->conv_id.len = NGX_HTTP_IM_GROUP_ID_LEN;
+    call->conv_id.len = 1 + NGX_HTTP_IM_UNIQUE_GROUP_LEN;
 
     return ngx_http_im_group_create_places(call);
 }

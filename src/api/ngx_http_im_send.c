@@ -157,7 +157,7 @@ ngx_http_im_send_to_check(ngx_http_im_call_t *call,
 static ngx_int_t
 ngx_http_im_send(ngx_http_im_call_t *call)
 {
-    u_char                    random[NGX_HTTP_IM_RAND_LEN], type;
+    u_char                    unique[NGX_HTTP_IM_UNIQUE_MSG_LEN], type;
     u_char                    window[NGX_INT64_LEN];
     u_char                    users[2 * (NGX_HTTP_IM_ID_MAX + 1)];
     ngx_str_t                 argv[8], *first, *second;
@@ -179,15 +179,15 @@ ngx_http_im_send(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    ngx_http_im_id_random(call->random, random);
+    ngx_http_im_unique_msg(call->unique, unique);
     type = (u_char) ('0' + args->msg_type);
 
     argv[0] = args->from_id;
     argv[1].data = &type;
     argv[1].len = 1;
     argv[2] = args->msg.escaped;
-    argv[3].data = random;
-    argv[3].len = NGX_HTTP_IM_RAND_LEN;
+    argv[3].data = unique;
+    argv[3].len = NGX_HTTP_IM_UNIQUE_MSG_LEN;
     argv[4] = args->client_msg_id;
     argv[5].data = window;
     argv[5].len = ngx_sprintf(window, "%M", call->options->idempotency_window)
@@ -209,9 +209,15 @@ ngx_http_im_send(ngx_http_im_call_t *call)
         argv[6].len = ngx_sprintf(users, "%V %V ", first, second) - users;
     }
 
-    /* only with client_msg_id is a message stored once if sent twice */
+    /*
+     * A message is stored once if it is sent twice only with client_msg_id,
+     * and while that is remembered
+     */
 
-    kind = args->client_msg_id.len ? NGX_HTTP_IM_UPSERT : NGX_HTTP_IM_WRITE;
+    kind = (args->client_msg_id.len
+            && call->options->idempotency_window
+               > 2 * call->timeout)
+           ? NGX_HTTP_IM_UPSERT : NGX_HTTP_IM_WRITE;
 
     send->script = ngx_http_im_call_script(call, kind,
                                NGX_HTTP_IM_SCRIPT_SEND, &call->conv_id, keys,

@@ -31,7 +31,7 @@ if ARGV[4] == '1' then return 'ok' end
 local users = redis.call('HGET', KEYS[3], 'users')
 if users ~= '' then shown[1] = users end
 for i = 1, #new do
-    redis.call('HSET', KEYS[2], new[i], seq)
+    redis.call('HSET', KEYS[2], new[i], seq .. 'j')
     shown[#shown + 1] = '"' .. new[i] .. '"'
 end
 redis.call('HSET', KEYS[3], 'users', table.concat(shown, ','))
