@@ -230,21 +230,6 @@ ngx_http_im_call_store_error(ngx_http_im_call_t *call)
 
 
 ngx_int_t
-ngx_http_im_call_check_conv_id(ngx_http_im_call_t *call, const char *field,
-    ngx_str_t *id)
-{
-    if (ngx_http_im_id_conv_valid(id)) {
-        return NGX_OK;
-    }
-
-    return ngx_http_im_error_set(call->pool, &call->error,
-                                 NGX_HTTP_IM_BAD_REQUEST,
-                                 "%s must be " NGX_HTTP_IM_ID_CONV_FORM,
-                                 field);
-}
-
-
-ngx_int_t
 ngx_http_im_call_check_user_id(ngx_http_im_call_t *call, const char *field,
     ngx_str_t *id)
 {

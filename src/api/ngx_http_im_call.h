@@ -203,9 +203,7 @@ ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
 /* the reply is not what the schema has there */
 ngx_int_t ngx_http_im_call_store_error(ngx_http_im_call_t *call);
 
-/* the form of an id: NGX_OK, or refused */
-ngx_int_t ngx_http_im_call_check_conv_id(ngx_http_im_call_t *call,
-    const char *field, ngx_str_t *id);
+/* the form of a user's id: NGX_OK, or refused */
 ngx_int_t ngx_http_im_call_check_user_id(ngx_http_im_call_t *call,
     const char *field, ngx_str_t *id);
 

@@ -77,7 +77,13 @@ ngx_http_im_conv_check(ngx_http_im_call_t *call)
 {
     call->pair = ngx_http_im_id_is_pair(&call->conv_id);
 
-    return ngx_http_im_call_check_conv_id(call, "conv_id", &call->conv_id);
+    if (ngx_http_im_id_conv_valid(&call->conv_id)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_BAD_REQUEST,
+                                 "conv_id must be " NGX_HTTP_IM_ID_CONV_FORM);
 }
 
 
