@@ -15,7 +15,8 @@ static const struct {
     { ngx_string("read"), ngx_string(ngx_http_im_script_read) },
     { ngx_string("group_create"),
       ngx_string(ngx_http_im_script_group_create) },
-    { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) }
+    { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) },
+    { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 
 

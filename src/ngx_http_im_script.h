@@ -12,6 +12,7 @@ typedef enum {
     NGX_HTTP_IM_SCRIPT_READ,
     NGX_HTTP_IM_SCRIPT_GROUP_CREATE,
     NGX_HTTP_IM_SCRIPT_GROUP_ADD,
+    NGX_HTTP_IM_SCRIPT_TRIAL,     /* the last: of a setup, not of a call */
     NGX_HTTP_IM_SCRIPTS
 } ngx_http_im_script_e;
 

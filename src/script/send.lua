@@ -47,13 +47,14 @@ if cid ~= '' then
     if row then
         local sp = string.find(row, ' ', 1, true)
         if now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
-            if sub(row, sp + 15) ~= body then return 'idempotency_conflict' end
-            return sub(row, 1, sp + 13) .. peer
+            local same = sub(row, sp + 15) == body
+            return same and sub(row, 1, sp + 13) .. peer
+                or 'idempotency_conflict'
         end
     end
 end
--- A row of this sequence, which the head does not know, is of a write that was
--- cut off.  In a busy conversation only sends with a client_msg_id look for it.
+-- A row of this sequence, which the head does not know, is of a write that
+-- was cut off.  In a busy conversation only a client_msg_id looks for it.
 if check then
     local rows = call('ZRANGEBYSCORE', KEYS[2], seq, seq)
     for i = 1, #rows do call('ZREM', KEYS[2], rows[i]) end
