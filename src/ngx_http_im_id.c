@@ -1,16 +1,17 @@
 
 #include "ngx_http_im_id.h"
 #include <ngx_sha1.h>
-#include <sys/random.h>
 
 
+static ngx_uint_t ngx_http_im_id_valid(ngx_str_t *id,
+    const uint32_t alphabet[8]);
 static ngx_uint_t ngx_http_im_id_match(ngx_str_t *s,
     const uint32_t alphabet[8]);
 
 
 /* A-Z a-z 0-9 _ - . : @ */
 
-static const uint32_t  ngx_http_im_id_alphabet[8] = {
+static const uint32_t  ngx_http_im_id_conv[8] = {
     0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
 
                 /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
@@ -21,6 +22,24 @@ static const uint32_t  ngx_http_im_id_alphabet[8] = {
 
                 /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
     0x07fffffe, /* 0000 0111 1111 1111  1111 1111 1111 1110 */
+
+    0x00000000, 0x00000000, 0x00000000, 0x00000000
+};
+
+
+/* A-Z a-z 0-9 _ - . : @ + = | ~ / ! * */
+
+static const uint32_t  ngx_http_im_id_user[8] = {
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+
+                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
+    0x27ffec02, /* 0010 0111 1111 1111  1110 1100 0000 0010 */
+
+                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
+    0x87ffffff, /* 1000 0111 1111 1111  1111 1111 1111 1111 */
+
+                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
+    0x57fffffe, /* 0101 0111 1111 1111  1111 1111 1111 1110 */
 
     0x00000000, 0x00000000, 0x00000000, 0x00000000
 };
@@ -45,10 +64,35 @@ static const uint32_t  ngx_http_im_id_hex[8] = {
 
 
 ngx_uint_t
-ngx_http_im_id_valid(ngx_str_t *id)
+ngx_http_im_id_conv_valid(ngx_str_t *id)
 {
-    return id->len > 0 && id->len <= NGX_HTTP_IM_ID_MAX
-           && ngx_http_im_id_match(id, ngx_http_im_id_alphabet);
+    return ngx_http_im_id_valid(id, ngx_http_im_id_conv);
+}
+
+
+ngx_uint_t
+ngx_http_im_id_user_valid(ngx_str_t *id)
+{
+    return ngx_http_im_id_valid(id, ngx_http_im_id_user);
+}
+
+
+/* a path cannot end in "." or "..": nginx takes them for directories */
+
+static ngx_uint_t
+ngx_http_im_id_valid(ngx_str_t *id, const uint32_t alphabet[8])
+{
+    if (id->len == 0 || id->len > NGX_HTTP_IM_ID_MAX) {
+        return 0;
+    }
+
+    if (id->data[0] == '.'
+        && (id->len == 1 || (id->len == 2 && id->data[1] == '.')))
+    {
+        return 0;
+    }
+
+    return ngx_http_im_id_match(id, alphabet);
 }
 
 
@@ -176,34 +220,4 @@ ngx_http_im_id_msg_seq(ngx_str_t *msg_id)
     }
 
     return 0;
-}
-
-
-void
-ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN])
-{
-    uint64_t  z;
-
-    /* splitmix64: a bijection of a counter, so no output repeats */
-
-    *state += 0x9e3779b97f4a7c15ULL;
-
-    z = *state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    z = z ^ (z >> 31);
-
-    ngx_hex_dump(dst, (u_char *) &z, NGX_HTTP_IM_RAND_LEN / 2);
-}
-
-
-ngx_int_t
-ngx_http_im_id_seed(uint64_t *state, ngx_log_t *log)
-{
-    if (getrandom(state, sizeof(uint64_t), 0) != sizeof(uint64_t)) {
-        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno, "getrandom() failed");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }

@@ -16,6 +16,11 @@ static const struct {
     { ngx_string("group_create"),
       ngx_string(ngx_http_im_script_group_create) },
     { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) },
+    { ngx_string("groups"), ngx_string(ngx_http_im_script_groups) },
+    { ngx_string("fronts"), ngx_string(ngx_http_im_script_fronts) },
+    { ngx_string("unread"), ngx_string(ngx_http_im_script_unread) },
+    { ngx_string("join"), ngx_string(ngx_http_im_script_join) },
+    { ngx_string("unjoin"), ngx_string(ngx_http_im_script_unjoin) },
     { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 

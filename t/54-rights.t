@@ -49,7 +49,7 @@ sub unused {
 
 my $lua = slurp("$root/src/script/trial.lua");
 my ($table) = $lua =~ /rows = \[\[\n(.*?)\]\]/s;
-my %tried = map { (lc =~ /^\*?(\w+)/)[0] => 1 } split /\n/, $table;
+my %tried = map { (lc =~ /^(\w+)/)[0] => 1 } split /\n/, $table;
 
 {
     my %used;

@@ -27,7 +27,8 @@ ngx_http_im_call_create(ngx_http_im_call_env_t *env, ngx_http_im_job_t *job,
     call->scripts = env->scripts;
     call->cache = env->cache;
     call->scope = env->scope;
-    call->random = env->random;
+    call->unique = env->unique;
+    call->timeout = env->timeout;
 
     call->next = op->start;
 
@@ -60,6 +61,7 @@ ngx_http_im_call_check(ngx_http_im_call_t *call, u_char *body, size_t len)
     ngx_int_t  rc;
 
     rc = ngx_http_im_field_read(call->pool, body, len, call->op->fields,
+                                call->options->group_max_members,
                                 call->args, &call->error);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
@@ -297,6 +299,12 @@ ngx_http_im_call_integers(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd)
 ngx_int_t
 ngx_http_im_call_error(ngx_http_im_call_t *call, ngx_http_im_error_e id)
 {
+    /* who is not in a 1:1 must not learn that there is one */
+
+    if (id == NGX_HTTP_IM_NOT_MEMBER && call->pair && call->user.len) {
+        id = NGX_HTTP_IM_CONV_NOT_FOUND;
+    }
+
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im call error \"%V\" job:%p",
                    &ngx_http_im_error_code(id)->code, call->job);
@@ -313,17 +321,32 @@ ngx_http_im_call_store_error(ngx_http_im_call_t *call)
 
 
 ngx_int_t
-ngx_http_im_call_check_id(ngx_http_im_call_t *call, const char *field,
+ngx_http_im_call_check_conv_id(ngx_http_im_call_t *call, const char *field,
     ngx_str_t *id)
 {
-    if (ngx_http_im_id_valid(id)) {
+    if (ngx_http_im_id_conv_valid(id)) {
         return NGX_OK;
     }
 
     return ngx_http_im_error_set(call->pool, &call->error,
                                  NGX_HTTP_IM_BAD_REQUEST,
-                                 "%s must be 1 to 64 bytes of "
-                                 "A-Z a-z 0-9 _ - . : @", field);
+                                 "%s must be " NGX_HTTP_IM_ID_CONV_FORM,
+                                 field);
+}
+
+
+ngx_int_t
+ngx_http_im_call_check_user_id(ngx_http_im_call_t *call, const char *field,
+    ngx_str_t *id)
+{
+    if (ngx_http_im_id_user_valid(id)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_BAD_REQUEST,
+                                 "%s must be " NGX_HTTP_IM_ID_USER_FORM,
+                                 field);
 }
 
 

@@ -9,7 +9,7 @@
 
 
 static ngx_uint_t ngx_http_im_profiles_cached(ngx_http_im_call_t *call,
-    ngx_http_im_profiles_t *profiles);
+    ngx_http_im_profile_t *profile);
 
 
 ngx_http_im_profile_t *
@@ -51,21 +51,22 @@ ngx_http_im_profiles_fetch(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles)
 {
     ngx_str_t               argv[4];
-    ngx_uint_t              cached, sent;
     ngx_http_im_profile_t  *profile;
 
-    if (profiles->added == NULL) {
+    profile = profiles->added;
+    profiles->added = NULL;
+
+    if (profile == NULL
+        || (call->cache && ngx_http_im_profiles_cached(call, profile)))
+    {
         return NGX_OK;
     }
-
-    cached = call->cache ? ngx_http_im_profiles_cached(call, profiles) : 0;
-    sent = 0;
 
     ngx_str_set(&argv[0], "HMGET");
     ngx_str_set(&argv[2], "n");
     ngx_str_set(&argv[3], "i");
 
-    for (profile = profiles->added; profile; profile = profile->fetch_next) {
+    for ( /* void */ ; profile; profile = profile->fetch_next) {
 
         if (profile->known) {
             continue;
@@ -78,53 +79,46 @@ ngx_http_im_profiles_fetch(ngx_http_im_call_t *call,
         if (profile->cmd == NULL) {
             return NGX_ERROR;
         }
-
-        sent++;
     }
-
-    profiles->added = NULL;
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im profiles cached:%ui fetched:%ui job:%p",
-                   cached, sent, call->job);
 
     return NGX_OK;
 }
 
 
-/* how many of them are in the cache; all are looked up under one lock */
+/* are all of them in the cache?  They are looked up under one lock */
 
 static ngx_uint_t
 ngx_http_im_profiles_cached(ngx_http_im_call_t *call,
-    ngx_http_im_profiles_t *profiles)
+    ngx_http_im_profile_t *profile)
 {
-    ngx_uint_t                n;
-    ngx_msec_t                since;
-    ngx_http_im_profile_t    *profile;
-    ngx_http_im_cache_key_t   key;
+    ngx_uint_t               missing;
+    ngx_msec_t               since;
+    ngx_http_im_cache_key_t  key;
 
     since = ngx_current_msec - NGX_HTTP_IM_PROFILE_TTL;
-    n = 0;
+    missing = 0;
 
     ngx_http_im_cache_lock(call->cache);
 
-    for (profile = profiles->added; profile; profile = profile->fetch_next) {
+    for ( /* void */ ; profile; profile = profile->fetch_next) {
 
         ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
                              profile->hash, &key);
 
-        if (ngx_http_im_cache_get(call->cache, &key, since, call->pool,
-                                  profile->text)
-            == NGX_OK)
-        {
-            profile->known = 1;
-            n++;
-        }
+        profile->known = (ngx_http_im_cache_get(call->cache, &key, since,
+                                                call->pool, profile->text)
+                          == NGX_OK);
+
+        missing += !profile->known;
     }
 
     ngx_http_im_cache_unlock(call->cache);
 
-    return n;
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im profiles not in cache:%ui job:%p",
+                   missing, call->job);
+
+    return missing == 0;
 }
 
 

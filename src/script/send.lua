@@ -12,31 +12,32 @@ local group, who, peer = KEYS[4], ARGV[8], ''
 local head = call('GETRANGE', KEYS[1], 0, 199)
 local t = call('TIME')
 local now = t[1] .. sub('000000' .. t[2], -6, -4)
-local seq, keep, other, pos, known
+local seq, keep, other, rev, pos, known
 local check = cid ~= ''
 if head == '' then
     if group or ids == '' then return 'conv_not_found' end
-    seq, keep, other, check = '1', who .. ids, '000000000000000', true
+    seq, keep, other, rev = '1', who .. ids, '000000000000000', '000000'
+    check = true
 else
     local last = sub(head, 17, 29)
     if now < last then now = last end
     if now - last >= 1000 then check = true end
-    seq = (sub(head, 2, 16) + 1) .. ''
+    seq, rev = (sub(head, 2, 16) + 1) .. '', sub(head, 30, 35)
     if group then
         pos = call('HGET', group, from)
         if not pos then return 'not_member' end
     else
         if ids == '' then
-            local _, _, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 63)
+            local _, _, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
             if from ~= a and from ~= b then return 'not_member' end
             who, peer, ids = '0', ' ' .. b, a .. ' ' .. b .. ' '
             if from == b then who, peer = '1', ' ' .. a end
         end
-        keep = sub(head, 62, 62 + #ids)
+        keep = sub(head, 70, 70 + #ids)
         if keep ~= '0' .. ids and keep ~= '1' .. ids then
             return 'not_member'
         end
-        other = who == '0' and sub(head, 45, 59) or sub(head, 30, 44)
+        other = who == '0' and sub(head, 53, 67) or sub(head, 38, 52)
     end
 end
 local body = typ .. ' ' .. from .. ' ' .. text
@@ -63,11 +64,13 @@ local pad = sub('00000000000000' .. seq, -15)
 local id = seq .. '-' .. ARGV[4] .. ' ' .. now
 local row, value = id .. ' ' .. body, nil
 if group then
-    value = '1' .. pad .. now .. typ .. from .. ' ' .. text
+    value = '1' .. pad .. now .. rev .. typ .. from .. ' ' .. text
 elseif who == '0' then
-    value = '0' .. pad .. now .. pad .. other .. typ .. '0' .. keep .. text
+    value = '0' .. pad .. now .. rev .. '00' .. pad .. other .. typ .. '0'
+        .. keep .. text
 else
-    value = '0' .. pad .. now .. other .. pad .. typ .. '1' .. keep .. text
+    value = '0' .. pad .. now .. rev .. '00' .. other .. pad .. typ .. '1'
+        .. keep .. text
 end
 -- the head comes last, and what precedes it is taken back if it is refused
 local function failed(r) return type(r) == 'table' and r.err end

@@ -222,7 +222,8 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     f->options.reply_full = (flags & 1) != 0;
     f->options.read_on_fetch = (flags & 2) != 0;
 
-    f->random = 42;
+    f->unique.msg.k0 = 42;
+    f->unique.group.k0 = 43;
 
     f->job.pool = pool;
     ngx_http_im_pipeline_init(&f->job.pipeline, pool);
@@ -231,7 +232,8 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     env.scripts = fuzz_scripts;
     env.cache = (flags & 4) ? fuzz_cache() : NULL;
     env.scope = 0;
-    env.random = &f->random;
+    env.unique = &f->unique;
+    env.timeout = 2000;
     env.log = &fuzz_log;
 
     f->call = ngx_http_im_call_create(&env, &f->job, op, &conv_id);

@@ -127,6 +127,24 @@ fuzz_number(u_char *p, size_t len)
 }
 
 
+/* an id of letters, digits and others, but for "." and ".." */
+
+static ngx_uint_t
+fuzz_id(const uint8_t *p, size_t len, const char *others)
+{
+    size_t  n;
+
+    for (n = 0; n < len; n++) {
+        if (!isalnum(p[n]) && (p[n] == '\0' || strchr(others, p[n]) == NULL)) {
+            return 0;
+        }
+    }
+
+    return len > 0 && len <= NGX_HTTP_IM_ID_MAX
+           && !(len <= 2 && memcmp(p, "..", len) == 0);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -172,7 +190,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ngx_http_im_inbox_parse(&all, &a, &b) == NGX_OK) {
         fuzz_inside(&a, &all);
         fuzz_inside(&b, &all);
-        fuzz_assert(a.len == NGX_HTTP_IM_PAIR_LEN && ngx_http_im_id_valid(&b));
+        fuzz_assert(a.len == NGX_HTTP_IM_PAIR_LEN && ngx_http_im_id_user_valid(&b));
     }
 
     for (a = all, n = 0; ngx_http_im_users_next(&a, &b) == NGX_OK; n++) {
@@ -185,14 +203,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_inside(&b, &all);
     fuzz_assert(b.len <= 1 && (b.len || a.len == size));
 
-    for (n = 0; n < size && (isalnum(data[n]) || memchr("_-.:@", data[n], 5));
-         n++)
-    {
-        /* void */
-    }
-
-    fuzz_assert(ngx_http_im_id_valid(&all)
-                == (size > 0 && size <= NGX_HTTP_IM_ID_MAX && n == size));
+    fuzz_assert(ngx_http_im_id_conv_valid(&all)
+                == fuzz_id(data, size, "_-.:@"));
+    fuzz_assert(ngx_http_im_id_user_valid(&all)
+                == fuzz_id(data, size, "_-.:@+=|~/!*"));
 
     seq = ngx_http_im_id_msg_seq(&all);
     fuzz_assert(seq == 0 || (size && data[0] >= '1' && data[0] <= '9'));
