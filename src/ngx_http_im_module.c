@@ -396,7 +396,8 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         store[i]->scripts = imcf->scripts;
-        store[i]->nscripts = NGX_HTTP_IM_SCRIPTS;
+        store[i]->nscripts = NGX_HTTP_IM_SCRIPT_TRIAL;
+        store[i]->trial = &imcf->scripts[NGX_HTTP_IM_SCRIPT_TRIAL];
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
@@ -466,8 +467,9 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_im_options_t   *prev, *conf;
-    ngx_http_im_loc_conf_t  *up, *lcf;
+    ngx_http_im_options_t    *prev, *conf;
+    ngx_http_im_loc_conf_t   *up, *lcf;
+    ngx_http_im_main_conf_t  *imcf;
 
     up = parent;
     lcf = child;
@@ -504,6 +506,13 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     lcf->scope = ngx_murmur_hash2(conf->key_prefix.data, conf->key_prefix.len);
 
     ngx_http_im_inherit(cf, up, lcf);
+
+    if (lcf->pass) {
+        imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+        return ngx_http_im_redis_conf_prefix(&imcf->stores, &lcf->pass->value,
+                                             &conf->key_prefix);
+    }
 
     return NGX_CONF_OK;
 }
