@@ -42,6 +42,7 @@ CONF
     conf_server => <<'CONF',
         location /api/v2/im/ { im_pass store; }
         location /chat { im_pass store; }
+        location /im2 { im_pass store; }
         location /unix/ { im_pass unix:{{sock}}; }
         location /tcp/ { im_pass 127.0.0.1:{{redis_port}}; }
         location /host/ { im_pass localhost:{{redis_port}}; }
@@ -265,6 +266,11 @@ for my $prefix (qw(/im/ /api/v2/im/ /unix/ /tcp/ /host/)) {
 }
 is($t->post('/chat/conv/list', { from_id => 'ann' })->status, 200,
    'location without a slash at its end');
+is($t->post($_, { from_id => 'ann' })->code, 'not_found', "not $_")
+    for qw(/chatconv/list /chatunread /chat/ /chat /chats/conv/list
+           /chat-2/unread /im2unread);
+is($t->post('/im2conv/abc', {})->code, 'not_found',
+   'nor with a conversation in the path');
 is($t->get('/site')->body, "site\n", 'the site beside it');
 
 is_deeply([ grep { !/^im:/ } @{ $t->redis('KEYS', '*') } ], [],

@@ -14,11 +14,7 @@ ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
 ngx_uint_t
 ngx_http_im_request_is_stream(ngx_http_request_t *r)
 {
-#if (NGX_HTTP_V2)
-    return r->stream != NULL;
-#else
-    return 0;
-#endif
+    return r->http_version >= NGX_HTTP_VERSION_20;
 }
 
 

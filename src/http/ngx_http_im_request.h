@@ -13,8 +13,8 @@ const ngx_http_im_op_t *ngx_http_im_request_route(ngx_http_request_t *r,
     ngx_http_im_loc_conf_t *lcf, ngx_str_t *conv_id);
 
 /*
- * An HTTP/2 stream that is answered while its body is received is reset after
- * the answer, which some clients then do not show: the body is read first.
+ * Of HTTP/2 or later: a stream that is answered while its body is received is
+ * reset after the answer, which some clients then do not show.
  */
 ngx_uint_t ngx_http_im_request_is_stream(ngx_http_request_t *r);
 
