@@ -335,11 +335,25 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 {
     ngx_str_t                   name = ngx_string("im_cache");
     ngx_uint_t                  i;
+    ngx_http_handler_pt        *handler;
     ngx_http_im_pass_t        **pass;
     ngx_http_im_main_conf_t    *imcf;
     ngx_http_im_redis_conf_t  **store;
+    ngx_http_core_main_conf_t  *cmcf;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+    if (imcf->passes.nelts) {
+        cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+        handler = ngx_array_push(
+                        &cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+        if (handler == NULL) {
+            return NGX_ERROR;
+        }
+
+        *handler = ngx_http_im_preaccess_handler;
+    }
 
     if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
         imcf->cache = ngx_http_im_cache_zone_add(cf, &name, 48 * 1024 * 1024,

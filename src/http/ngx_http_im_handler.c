@@ -20,6 +20,32 @@ static void ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_im_cleanup(void *data);
 
 
+/*
+ * Before modules that refuse requests or read their bodies, so that variables
+ * tell of a refused request, too, whatever page it is answered with.
+ */
+
+ngx_int_t
+ngx_http_im_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    if (lcf->pass == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_get_module_ctx(r, ngx_http_im_module) == NULL
+        && ngx_http_im_request_ctx_create(r) == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 ngx_int_t
 ngx_http_im_handler(ngx_http_request_t *r)
 {
@@ -28,16 +54,14 @@ ngx_http_im_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_im_ctx_t));
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
     if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        ctx = ngx_http_im_request_ctx_create(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_im_module);
-
-    ctx->request = r;
-    ctx->op = ngx_http_im_request_route(r, lcf, &ctx->path_id);
-    ctx->conv_id = ctx->path_id;
 
     if (ctx->op == NULL) {
         ctx->refused = NGX_HTTP_IM_NOT_FOUND;
@@ -46,9 +70,8 @@ ngx_http_im_handler(ngx_http_request_t *r)
         ctx->refused = NGX_HTTP_IM_METHOD_NOT_ALLOWED;
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "im handler uri:\"%V\" conv:\"%V\" refused:%ui",
-                   &r->uri, &ctx->path_id, ctx->refused);
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im handler refused:%ui ctx:%p", ctx->refused, ctx);
 
     if (ctx->refused && !ngx_http_im_request_is_stream(r)) {
         return ngx_http_im_discard(r, ctx, ctx->refused);
@@ -322,6 +345,11 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
                                                         : NULL;
 
     if (rc == NGX_OK) {
+
+        /* $im_code in a header of the answer */
+
+        ctx->code = ngx_http_im_error_code(id);
+
         rc = ngx_http_im_response(r, call);
 
         if (rc == NGX_ERROR && !r->header_sent) {

@@ -17,5 +17,8 @@
 
 ngx_int_t ngx_http_im_handler(ngx_http_request_t *r);
 
+/* of the preaccess phase: for all requests, declines those of others */
+ngx_int_t ngx_http_im_preaccess_handler(ngx_http_request_t *r);
+
 
 #endif /* _NGX_HTTP_IM_HANDLER_H_INCLUDED_ */

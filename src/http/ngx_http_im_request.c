@@ -3,6 +3,80 @@
 #include "ngx_http_im_route.h"
 
 
+static void ngx_http_im_request_cleanup(void *data);
+
+
+ngx_http_im_ctx_t *
+ngx_http_im_request_ctx_create(ngx_http_request_t *r)
+{
+    ngx_http_im_ctx_t       *ctx;
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_im_ctx_t));
+
+    if (cln == NULL || ctx == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_im_request_cleanup;
+    cln->data = ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_im_module);
+
+    ctx->request = r;
+    ctx->op = ngx_http_im_request_route(r, lcf, &ctx->path_id);
+    ctx->conv_id = ctx->path_id;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im request uri:\"%V\" conv:\"%V\" ctx:%p",
+                   &r->uri, &ctx->path_id, ctx);
+
+    return ctx;
+}
+
+
+ngx_http_im_ctx_t *
+ngx_http_im_request_ctx_find(ngx_http_request_t *r)
+{
+    ngx_http_im_ctx_t   *ctx;
+    ngx_pool_cleanup_t  *cln;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx || (!r->internal && !r->filter_finalize)) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_im_request_cleanup) {
+            continue;
+        }
+
+        /* subrequests have the same pool */
+
+        ctx = cln->data;
+
+        if (ctx->request == r) {
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_im_request_cleanup(void *data)
+{
+    /* void */
+}
+
+
 const ngx_http_im_op_t *
 ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
     ngx_str_t *conv_id)

@@ -8,6 +8,15 @@
 
 /* What a request says of its call. */
 
+/* the context of a request of a location with im_pass; NULL: no memory */
+ngx_http_im_ctx_t *ngx_http_im_request_ctx_create(ngx_http_request_t *r);
+
+/*
+ * The same, or NULL, for the log and for filters: internal redirects clear the
+ * contexts of modules, so it is also looked for in the request's pool.
+ */
+ngx_http_im_ctx_t *ngx_http_im_request_ctx_find(ngx_http_request_t *r);
+
 /* the operation that the URI names, or NULL */
 const ngx_http_im_op_t *ngx_http_im_request_route(ngx_http_request_t *r,
     ngx_http_im_loc_conf_t *lcf, ngx_str_t *conv_id);
