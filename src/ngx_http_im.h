@@ -23,6 +23,7 @@ typedef struct {
     ngx_shm_zone_t            *cache;     /* NULL: off */
     ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */
+    ngx_http_request_body_filter_pt  next_body_filter;
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
 } ngx_http_im_main_conf_t;
@@ -43,6 +44,7 @@ typedef struct {
     ngx_http_im_options_t      options;
     ngx_http_complex_value_t  *user;
     ngx_http_im_pass_t        *pass;
+    size_t                     body_max;  /* im_max_body_size, or less */
     uint32_t                   scope;     /* of key_prefix in the cache */
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
 } ngx_http_im_loc_conf_t;

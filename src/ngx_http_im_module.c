@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
     ngx_str_t *res, ngx_http_variable_value_t *v);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_im_hooks_add(ngx_conf_t *cf,
+    ngx_http_im_main_conf_t *imcf);
 static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_im_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -335,24 +337,14 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 {
     ngx_str_t                   name = ngx_string("im_cache");
     ngx_uint_t                  i;
-    ngx_http_handler_pt        *handler;
     ngx_http_im_pass_t        **pass;
     ngx_http_im_main_conf_t    *imcf;
     ngx_http_im_redis_conf_t  **store;
-    ngx_http_core_main_conf_t  *cmcf;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
-    if (imcf->passes.nelts) {
-        cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-        handler = ngx_array_push(
-                        &cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
-        if (handler == NULL) {
-            return NGX_ERROR;
-        }
-
-        *handler = ngx_http_im_preaccess_handler;
+    if (imcf->passes.nelts && ngx_http_im_hooks_add(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
@@ -392,6 +384,28 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
+}
+
+
+static ngx_int_t
+ngx_http_im_hooks_add(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
+{
+    ngx_http_handler_pt        *handler;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    *handler = ngx_http_im_preaccess_handler;
+
+    imcf->next_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_im_body_filter;
+
+    return NGX_OK;
 }
 
 
@@ -467,7 +481,8 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(lcf->user, up->user, NULL);
 
     ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
-    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size, 65536);
+    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
+                              262144);
     ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
                               32768);
     ngx_conf_merge_uint_value(conf->list_max, prev->list_max, 500);
@@ -517,12 +532,24 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
         }
     }
 
-    /* a body too large is refused here, in JSON, unless it is absurd */
-
-    if (lcf->pass && clcf->client_max_body_size != 0) {
-        clcf->client_max_body_size = ngx_max(clcf->client_max_body_size,
-                                             64 * 1024 * 1024);
+    if (lcf->pass == NULL) {
+        return;
     }
+
+    /*
+     * nginx's own limit is judged here, with ours: the refusal is JSON, and
+     * reaches clients of HTTP/2.  It is never raised.
+     */
+
+    lcf->body_max = lcf->options.max_body_size;
+
+    if (clcf->client_max_body_size
+        && clcf->client_max_body_size < (off_t) lcf->body_max)
+    {
+        lcf->body_max = clcf->client_max_body_size;
+    }
+
+    clcf->client_max_body_size = 0;
 }
 
 

@@ -92,7 +92,7 @@ msg_too_long
 --- call
 /im/conv/nosuch
 --- json
-{"x":"{{x 70000}}"}
+{"x":"{{x 270000}}"}
 --- code
 body_too_large
 
@@ -354,7 +354,7 @@ client_msg_id
 --- call
 /im/send/msg
 --- json
-{"from_id":"ann","to_id":"bob","msg":"x","msg_type":0,"x":"{{x 65536}}"}
+{"from_id":"ann","to_id":"bob","msg":"x","msg_type":0,"x":"{{x 262144}}"}
 --- code
 body_too_large
 

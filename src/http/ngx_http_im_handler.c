@@ -6,7 +6,7 @@
 
 
 static ngx_int_t ngx_http_im_discard(ngx_http_request_t *r,
-    ngx_http_im_ctx_t *ctx, ngx_http_im_error_e id);
+    ngx_http_im_ctx_t *ctx);
 static void ngx_http_im_body_handler(ngx_http_request_t *r,
     ngx_http_im_body_t *body, ngx_int_t rc);
 static void ngx_http_im_refuse(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
@@ -28,6 +28,7 @@ static void ngx_http_im_cleanup(void *data);
 ngx_int_t
 ngx_http_im_preaccess_handler(ngx_http_request_t *r)
 {
+    ngx_http_im_ctx_t       *ctx;
     ngx_http_im_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
@@ -36,13 +37,26 @@ ngx_http_im_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_get_module_ctx(r, ngx_http_im_module) == NULL
-        && ngx_http_im_request_ctx_create(r) == NULL)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_im_request_ctx_create(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
-    return NGX_DECLINED;
+    if (r != r->main || r->request_body || r->discard_body
+        || r->headers_in.content_length_n <= (off_t) lcf->body_max)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* refused before anybody reads it */
+
+    ngx_http_finalize_request(r, ngx_http_im_handler(r));
+
+    return NGX_DONE;
 }
 
 
@@ -68,20 +82,21 @@ ngx_http_im_handler(ngx_http_request_t *r)
 
     } else if (r->method != NGX_HTTP_POST) {
         ctx->refused = NGX_HTTP_IM_METHOD_NOT_ALLOWED;
+
+    } else if (r->request_body == NULL
+               && r->headers_in.content_length_n > (off_t) lcf->body_max)
+    {
+        ctx->refused = NGX_HTTP_IM_BODY_TOO_LARGE;
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "im handler refused:%ui ctx:%p", ctx->refused, ctx);
 
-    if (ctx->refused && !ngx_http_im_request_is_stream(r)) {
-        return ngx_http_im_discard(r, ctx, ctx->refused);
+    if (ctx->refused) {
+        return ngx_http_im_discard(r, ctx);
     }
 
-    if (r->headers_in.content_length_n > (off_t) lcf->options.max_body_size) {
-        return ngx_http_im_discard(r, ctx, NGX_HTTP_IM_BODY_TOO_LARGE);
-    }
-
-    return ngx_http_im_body_read(r, &ctx->body, lcf->options.max_body_size,
+    return ngx_http_im_body_read(r, &ctx->body, lcf->body_max,
                                  ngx_http_im_body_handler);
 }
 
@@ -89,28 +104,44 @@ ngx_http_im_handler(ngx_http_request_t *r)
 /* refused without a look at the body */
 
 static ngx_int_t
-ngx_http_im_discard(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
-    ngx_http_im_error_e id)
+ngx_http_im_discard(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "im discard body len:%O code:%ui",
-                   r->headers_in.content_length_n, (ngx_uint_t) id);
+                   r->headers_in.content_length_n, ctx->refused);
 
-    /* the answer to "Expect: 100-continue" is the refusal */
-
-    r->expect_tested = 1;
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
+    if (ngx_http_im_request_is_stream(r)) {
+        return ngx_http_im_body_drop(r, &ctx->body, ngx_http_im_body_handler);
     }
 
-    ngx_http_im_record_code(r, ctx, id);
+    if (ngx_http_im_request_expects(r)) {
 
-    return ngx_http_im_response_error(r, id, NULL);
+        /*
+         * The answer to "Expect: 100-continue" is the refusal.  The client may
+         * send the body or leave it out, so what follows cannot be told.
+         */
+
+        r->expect_tested = 1;
+        r->keepalive = 0;
+
+    } else {
+
+        if (r->headers_in.content_length_n > NGX_HTTP_IM_BODY_DROP_MAX) {
+            r->keepalive = 0;
+        }
+
+        rc = ngx_http_discard_request_body(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ngx_http_im_record_code(r, ctx, ctx->refused);
+
+    return ngx_http_im_response_error(r, ctx->refused, NULL);
 }
 
 
@@ -126,20 +157,25 @@ ngx_http_im_body_handler(ngx_http_request_t *r, ngx_http_im_body_t *body,
                    "im body handler rc:%i len:%uz refused:%ui",
                    rc, body->len, ctx->refused);
 
+    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        rc = NGX_DECLINED;
+    }
+
     switch (rc) {
 
     case NGX_OK:
-
-        if (ctx->refused) {
-            ngx_http_im_refuse(r, ctx, ctx->refused);
-            return;
-        }
-
         ngx_http_im_start(r, ctx);
         return;
 
     case NGX_DECLINED:
-        ngx_http_im_refuse(r, ctx, NGX_HTTP_IM_BODY_TOO_LARGE);
+
+        if (r->reading_body) {
+            /* the rest is not waited for */
+            r->keepalive = 0;
+        }
+
+        ngx_http_im_refuse(r, ctx, ctx->refused ? ctx->refused
+                                              : NGX_HTTP_IM_BODY_TOO_LARGE);
         return;
 
     case NGX_ERROR:
@@ -163,7 +199,8 @@ ngx_http_im_refuse(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
 {
     ngx_http_im_record_code(r, ctx, id);
 
-    ngx_http_finalize_request(r, ngx_http_im_response_error(r, id, NULL));
+    ngx_http_im_body_linger(r, &ctx->body,
+                            ngx_http_im_response_error(r, id, NULL));
 }
 
 

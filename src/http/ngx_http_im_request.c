@@ -73,7 +73,9 @@ ngx_http_im_request_ctx_find(ngx_http_request_t *r)
 static void
 ngx_http_im_request_cleanup(void *data)
 {
-    /* void */
+    ngx_http_im_ctx_t  *ctx = data;
+
+    ngx_http_im_body_end(&ctx->body);
 }
 
 
@@ -89,6 +91,19 @@ ngx_uint_t
 ngx_http_im_request_is_stream(ngx_http_request_t *r)
 {
     return r->http_version >= NGX_HTTP_VERSION_20;
+}
+
+
+ngx_uint_t
+ngx_http_im_request_expects(ngx_http_request_t *r)
+{
+    if (r->headers_in.expect == NULL || r->expect_tested
+        || r->http_version != NGX_HTTP_VERSION_11)
+    {
+        return 0;
+    }
+
+    return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
 }
 
 

@@ -27,6 +27,9 @@ const ngx_http_im_op_t *ngx_http_im_request_route(ngx_http_request_t *r,
  */
 ngx_uint_t ngx_http_im_request_is_stream(ngx_http_request_t *r);
 
+/* the client waits for leave to send the body */
+ngx_uint_t ngx_http_im_request_expects(ngx_http_request_t *r);
+
 /* the answer, but nothing else, is in the request's pool; NULL: no memory */
 ngx_http_im_call_t *ngx_http_im_request_call(ngx_http_request_t *r,
     ngx_http_im_job_t *job, const ngx_http_im_op_t *op, ngx_str_t *conv_id);
