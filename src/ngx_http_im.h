@@ -9,6 +9,7 @@
 
 #include "ngx_http_im_body.h"
 #include "ngx_http_im_call.h"
+#include "ngx_http_im_origin.h"
 #include "ngx_http_im_redis_conf.h"
 #include "ngx_http_im_stat.h"
 
@@ -40,14 +41,18 @@ typedef struct {
 } ngx_http_im_pass_t;
 
 
-typedef struct {
+struct ngx_http_im_loc_conf_s {
     ngx_http_im_options_t      options;
     ngx_http_complex_value_t  *user;
+    ngx_http_complex_value_t  *trusted_value;
+    ngx_uint_t                 trusted;   /* ngx_http_im_trusted_e, or unset:
+                                             off with user, else private */
+    ngx_http_im_origins_t     *origins;   /* NULL: this host only */
     ngx_http_im_pass_t        *pass;
     size_t                     body_max;  /* im_max_body_size, or less */
     uint32_t                   scope;     /* of key_prefix in the cache */
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
-} ngx_http_im_loc_conf_t;
+};
 
 
 /*

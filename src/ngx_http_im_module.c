@@ -4,6 +4,7 @@
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
 #include "ngx_http_im_id.h"
+#include "ngx_http_im_identity.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -19,8 +20,6 @@ static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
     ngx_str_t *res, ngx_http_variable_value_t *v);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
-static ngx_int_t ngx_http_im_hooks_add(ngx_conf_t *cf,
-    ngx_http_im_main_conf_t *imcf);
 static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_im_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -99,6 +98,20 @@ static ngx_command_t  ngx_http_im_commands[] = {
       ngx_http_set_complex_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, user),
+      NULL },
+
+    { ngx_string("im_trusted"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_identity_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_origin"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_im_origin_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, origins),
       NULL },
 
     { ngx_string("im_reply"),
@@ -343,7 +356,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
-    if (imcf->passes.nelts && ngx_http_im_hooks_add(cf, imcf) != NGX_OK) {
+    if (imcf->passes.nelts && ngx_http_im_handler_init(cf, imcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -384,28 +397,6 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
-}
-
-
-static ngx_int_t
-ngx_http_im_hooks_add(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
-{
-    ngx_http_handler_pt        *handler;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
-    if (handler == NULL) {
-        return NGX_ERROR;
-    }
-
-    *handler = ngx_http_im_preaccess_handler;
-
-    imcf->next_body_filter = ngx_http_top_request_body_filter;
-    ngx_http_top_request_body_filter = ngx_http_im_body_filter;
-
-    return NGX_OK;
 }
 
 
@@ -451,9 +442,12 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->options.key_prefix = { 0, NULL };
      *     conf->pass = NULL;
+     *     conf->trusted_value = NULL;
      */
 
     conf->user = NGX_CONF_UNSET_PTR;
+    conf->origins = NGX_CONF_UNSET_PTR;
+    conf->trusted = NGX_CONF_UNSET_UINT;
     conf->options.max_body_size = NGX_CONF_UNSET_SIZE;
     conf->options.max_message_size = NGX_CONF_UNSET_SIZE;
     conf->options.list_max = NGX_CONF_UNSET_UINT;
@@ -478,7 +472,7 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     prev = &up->options;
     conf = &lcf->options;
 
-    ngx_conf_merge_ptr_value(lcf->user, up->user, NULL);
+    ngx_http_im_identity_merge(cf, up, lcf);
 
     ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
     ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
@@ -532,24 +526,9 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
         }
     }
 
-    if (lcf->pass == NULL) {
-        return;
+    if (lcf->pass) {
+        ngx_http_im_body_limit_set(lcf, clcf);
     }
-
-    /*
-     * nginx's own limit is judged here, with ours: the refusal is JSON, and
-     * reaches clients of HTTP/2.  It is never raised.
-     */
-
-    lcf->body_max = lcf->options.max_body_size;
-
-    if (clcf->client_max_body_size
-        && clcf->client_max_body_size < (off_t) lcf->body_max)
-    {
-        lcf->body_max = clcf->client_max_body_size;
-    }
-
-    clcf->client_max_body_size = 0;
 }
 
 

@@ -11,8 +11,10 @@ use Test::More;
 use Test::IM;
 
 my $t = Test::IM->new(
+    conf_http => 'map $http_x_user $backend { "" on; }',
     conf_im => <<'CONF',
         im_user $http_x_user;
+        im_trusted $backend;
         im_group_max_members 4;
 CONF
 )->start;

@@ -375,6 +375,22 @@ ngx_http_im_body_read_file(ngx_http_request_t *r, ngx_buf_t *b, u_char *dst,
 }
 
 
+void
+ngx_http_im_body_limit_set(ngx_http_im_loc_conf_t *lcf,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    lcf->body_max = lcf->options.max_body_size;
+
+    if (clcf->client_max_body_size
+        && clcf->client_max_body_size < (off_t) lcf->body_max)
+    {
+        lcf->body_max = clcf->client_max_body_size;
+    }
+
+    clcf->client_max_body_size = 0;
+}
+
+
 ngx_int_t
 ngx_http_im_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {

@@ -1,10 +1,12 @@
 
 #include "ngx_http_im_handler.h"
+#include "ngx_http_im_identity.h"
 #include "ngx_http_im_request.h"
 #include "ngx_http_im_response.h"
 #include "ngx_http_im_variable.h"
 
 
+static ngx_int_t ngx_http_im_preaccess_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_im_discard(ngx_http_request_t *r,
     ngx_http_im_ctx_t *ctx);
 static void ngx_http_im_body_handler(ngx_http_request_t *r,
@@ -12,6 +14,8 @@ static void ngx_http_im_body_handler(ngx_http_request_t *r,
 static void ngx_http_im_refuse(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
     ngx_http_im_error_e id);
 static void ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx);
+static ngx_int_t ngx_http_im_check(ngx_http_request_t *r,
+    ngx_http_im_ctx_t *ctx);
 static ngx_int_t ngx_http_im_create(ngx_http_request_t *r,
     ngx_http_im_ctx_t *ctx);
 static void ngx_http_im_job_handler(ngx_http_im_job_t *job);
@@ -20,12 +24,34 @@ static void ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_im_cleanup(void *data);
 
 
+ngx_int_t
+ngx_http_im_handler_init(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
+{
+    ngx_http_handler_pt        *handler;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    *handler = ngx_http_im_preaccess_handler;
+
+    imcf->next_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_im_body_filter;
+
+    return NGX_OK;
+}
+
+
 /*
  * Before modules that refuse requests or read their bodies, so that variables
  * tell of a refused request, too, whatever page it is answered with.
  */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_im_preaccess_handler(ngx_http_request_t *r)
 {
     ngx_http_im_ctx_t       *ctx;
@@ -218,11 +244,7 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 
     call = ctx->call;
 
-    rc = ngx_http_im_request_user_set(r, call);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_im_call_check(call, ctx->body.data, ctx->body.len);
-    }
+    rc = ngx_http_im_check(r, ctx);
 
     if (rc == NGX_OK) {
         rc = ngx_http_im_call_run(call);
@@ -245,6 +267,55 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
                    "im submit caller:\"%V\" job:%p", caller, ctx->job);
 
     ngx_http_im_store_submit(ctx->job, caller);
+}
+
+
+/*
+ * The body is judged before the caller is: 400 and 413 come before 403.
+ * NGX_OK, NGX_DECLINED or NGX_ERROR, as a step of the call.
+ */
+
+static ngx_int_t
+ngx_http_im_check(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               status;
+    ngx_http_im_call_t      *call;
+    ngx_http_im_identity_t   identity;
+
+    call = ctx->call;
+
+    if (ngx_http_im_identity_get(r, &identity) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    call->trusted = identity.trusted;
+    call->user.len = identity.user.len;
+    call->user.data = ngx_pstrdup(call->pool, &identity.user);
+
+    if (call->user.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_im_call_check(call, ctx->body.data, ctx->body.len);
+
+    if (rc == NGX_ERROR || identity.refused == NULL) {
+        return rc;
+    }
+
+    if (rc == NGX_DECLINED) {
+        status = ngx_http_im_error_code(call->error.id)->status;
+
+        if (status == NGX_HTTP_BAD_REQUEST
+            || status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE)
+        {
+            return rc;
+        }
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_FORBIDDEN, "%s",
+                                 identity.refused);
 }
 
 

@@ -136,37 +136,6 @@ ngx_http_im_request_call(ngx_http_request_t *r, ngx_http_im_job_t *job,
 }
 
 
-ngx_int_t
-ngx_http_im_request_user_set(ngx_http_request_t *r, ngx_http_im_call_t *call)
-{
-    ngx_str_t                user;
-    ngx_http_im_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
-
-    if (lcf->user == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, lcf->user, &user) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (user.len == 0) {
-        return NGX_OK;
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im user:\"%V\" job:%p",
-                   &user, call->job);
-
-    call->user.len = user.len;
-    call->user.data = ngx_pstrdup(call->pool, &user);
-
-    return call->user.data ? NGX_OK : NGX_ERROR;
-}
-
-
 ngx_str_t *
 ngx_http_im_request_caller(ngx_http_request_t *r, ngx_http_im_call_t *call)
 {

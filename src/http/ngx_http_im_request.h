@@ -34,10 +34,6 @@ ngx_uint_t ngx_http_im_request_expects(ngx_http_request_t *r);
 ngx_http_im_call_t *ngx_http_im_request_call(ngx_http_request_t *r,
     ngx_http_im_job_t *job, const ngx_http_im_op_t *op, ngx_str_t *conv_id);
 
-/* im_user; NGX_OK or NGX_ERROR */
-ngx_int_t ngx_http_im_request_user_set(ngx_http_request_t *r,
-    ngx_http_im_call_t *call);
-
 /*
  * Commands of one caller wait behind each other.  A backend makes calls for
  * many users, so its address comes last.
