@@ -85,6 +85,7 @@ ngx_http_im_convs_fetch(ngx_http_im_call_t *call, ngx_http_im_convs_t *convs,
     convs->inbox = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                         NGX_HTTP_IM_USER_INBOX, user, argv, 4);
 
+    ngx_str_set(&argv[0], "ZRANGE");
     ngx_str_set(&argv[3], NGX_HTTP_IM_CONVS_GROUPS_STOP);
 
     convs->groups = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
