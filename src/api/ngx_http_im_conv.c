@@ -36,6 +36,24 @@ ngx_http_im_conv_pair_id(ngx_pool_t *pool, ngx_str_t *a, ngx_str_t *b,
 }
 
 
+ngx_uint_t
+ngx_http_im_conv_pair_users(ngx_str_t *first, ngx_str_t *second,
+    ngx_str_t *users)
+{
+    u_char      *p;
+    ngx_uint_t   swap;
+
+    swap = (ngx_http_im_id_order(first, second) > 0);
+
+    p = ngx_sprintf(users->data, "%V %V ", swap ? second : first,
+                    swap ? first : second);
+
+    users->len = p - users->data;
+
+    return swap;
+}
+
+
 void
 ngx_http_im_conv_set(ngx_http_im_call_t *call, ngx_str_t *conv_id)
 {
