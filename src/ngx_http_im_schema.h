@@ -61,8 +61,8 @@ ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 ngx_int_t ngx_http_im_front_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 
 /*
- * What a group has of a member: "5", has read up to message 5; "5j", has joined
- * after it; both with "h7", hides the group while its last message is 7.
+ * What a group has of a member: "5", has read up to message 5; "5j", has
+ * joined after it; both with "h7", hides the group while its last message is 7.
  */
 
 typedef struct {

@@ -60,6 +60,7 @@ typedef struct {
     ngx_uint_t                nrows;
     ngx_uint_t                npairs;     /* of them */
     ngx_uint_t                limit;      /* of entries of the inbox */
+    ngx_uint_t                cleaned;    /* places without a membership */
 } ngx_http_im_convs_t;
 
 
@@ -86,11 +87,20 @@ ngx_int_t ngx_http_im_convs_rows_fetch(ngx_http_im_call_t *call,
     ngx_uint_t whole);
 
 /*
- * The row from the reply to the last of these.  NGX_OK; NGX_DONE: it is not, or
- * not yet, a conversation of the user's; or refused.
+ * The row, from the reply to the last of these.  NGX_OK; NGX_DONE: it is not,
+ * or not yet, a conversation of the user's; or refused.
  */
 ngx_int_t ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
+
+/*
+ * Parses rows and keeps those that are the user's conversations, the newest
+ * first; unique: a conversation may be there twice.  NGX_OK, NGX_ERROR, or
+ * refused.
+ */
+ngx_int_t ngx_http_im_convs_rows_sort(ngx_http_im_call_t *call,
+    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t **rows,
+    ngx_uint_t *nrows, ngx_uint_t unique);
 
 
 #endif /* _NGX_HTTP_IM_CONVS_H_INCLUDED_ */

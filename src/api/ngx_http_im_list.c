@@ -1,12 +1,8 @@
 
 #include "ngx_http_im_list_write.h"
-#include "ngx_http_im_group.h"
 #include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
 
-
-/* places without a membership that are looked at in one call */
-#define NGX_HTTP_IM_LIST_CLEAN_MAX   16
 
 /* entries of an inbox whose order the scores do not tell */
 #define NGX_HTTP_IM_LIST_STEP_MAX    "4096"
@@ -18,7 +14,6 @@ typedef struct {
     ngx_uint_t                 nrows;
     ngx_http_im_cmd_t         *step;      /* entries of the last step */
     ngx_http_im_profiles_t     profiles;
-    ngx_uint_t                 cleaned;
     unsigned                   repeated:1;
     unsigned                   self:1;    /* the user's profile is added */
 } ngx_http_im_list_t;
@@ -37,13 +32,6 @@ static ngx_int_t ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
 static ngx_int_t ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row);
 static ngx_int_t ngx_http_im_list_whole(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_parse(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list);
-static void ngx_http_im_list_unique(ngx_http_im_list_t *list);
-static int ngx_libc_cdecl ngx_http_im_list_time_compare(const void *one,
-    const void *two);
-static int ngx_libc_cdecl ngx_http_im_list_id_compare(const void *one,
-    const void *two);
 static ngx_int_t ngx_http_im_list_answer(ngx_http_im_call_t *call);
 
 
@@ -142,7 +130,8 @@ ngx_http_im_list_fronts(ngx_http_im_call_t *call)
 
     list = call->state;
 
-    rc = ngx_http_im_list_parse(call, list);
+    rc = ngx_http_im_convs_rows_sort(call, &list->convs, list->rows,
+                                     &list->nrows, list->repeated);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -351,7 +340,8 @@ ngx_http_im_list_whole(ngx_http_im_call_t *call)
 
     list = call->state;
 
-    rc = ngx_http_im_list_parse(call, list);
+    rc = ngx_http_im_convs_rows_sort(call, &list->convs, list->rows,
+                                     &list->nrows, list->repeated);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -381,105 +371,6 @@ ngx_http_im_list_whole(ngx_http_im_call_t *call)
     }
 
     return ngx_http_im_call_continue(call, ngx_http_im_list_answer);
-}
-
-
-/* rows that are the user's conversations, each once, the newest first */
-
-static ngx_int_t
-ngx_http_im_list_parse(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
-{
-    ngx_int_t                 rc;
-    ngx_uint_t                i, n;
-    ngx_http_im_convs_row_t  *row;
-
-    for (n = 0, i = 0; i < list->nrows; i++) {
-        row = list->rows[i];
-
-        rc = ngx_http_im_convs_row_parse(call, &list->convs, row);
-
-        if (rc == NGX_OK) {
-            list->rows[n++] = row;
-            continue;
-        }
-
-        if (rc != NGX_DONE) {
-            return rc;
-        }
-
-        if (row->peer.len == 0
-            && list->cleaned++ < NGX_HTTP_IM_LIST_CLEAN_MAX)
-        {
-            ngx_http_im_place_clean(call, list->convs.user, &row->conv_id);
-        }
-    }
-
-    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im list rows:%ui of %ui repeated:%ui job:%p",
-                   n, list->nrows, (ngx_uint_t) list->repeated, call->job);
-
-    list->nrows = n;
-
-    if (list->repeated) {
-        ngx_http_im_list_unique(list);
-    }
-
-    ngx_qsort(list->rows, list->nrows, sizeof(void *),
-              ngx_http_im_list_time_compare);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_im_list_unique(ngx_http_im_list_t *list)
-{
-    ngx_uint_t                i, n;
-    ngx_http_im_convs_row_t  *row;
-
-    ngx_qsort(list->rows, list->nrows, sizeof(void *),
-              ngx_http_im_list_id_compare);
-
-    for (n = 0, i = 0; i < list->nrows; i++) {
-        row = list->rows[i];
-
-        if (n == 0
-            || !ngx_http_im_str_eq(&list->rows[n - 1]->conv_id, &row->conv_id))
-        {
-            list->rows[n++] = row;
-        }
-    }
-
-    list->nrows = n;
-}
-
-
-static int ngx_libc_cdecl
-ngx_http_im_list_time_compare(const void *one, const void *two)
-{
-    int                       rc;
-    ngx_http_im_convs_row_t  *a, *b;
-
-    a = *(ngx_http_im_convs_row_t **) one;
-    b = *(ngx_http_im_convs_row_t **) two;
-
-    /* digits of one length compare as numbers do */
-
-    rc = ngx_memcmp(b->head.time.data, a->head.time.data, a->head.time.len);
-
-    return rc ? rc : ngx_http_im_list_id_compare(one, two);
-}
-
-
-static int ngx_libc_cdecl
-ngx_http_im_list_id_compare(const void *one, const void *two)
-{
-    ngx_http_im_convs_row_t  *a, *b;
-
-    a = *(ngx_http_im_convs_row_t **) one;
-    b = *(ngx_http_im_convs_row_t **) two;
-
-    return (int) ngx_http_im_id_order(&a->conv_id, &b->conv_id);
 }
 
 

@@ -28,8 +28,8 @@ static ngx_int_t ngx_http_im_unread_answer(ngx_http_im_call_t *call);
 
 
 /*
- * ZREVRANGE inbox, ZREVRANGE groups -> ids; script unread, of up to 128 1:1s or
- * 64 groups -> the sum of these.
+ * ZREVRANGE inbox, ZREVRANGE groups -> ids; script unread, of up to 128 1:1s
+ * or 64 groups -> the sum of these.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_unread = {

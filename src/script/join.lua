@@ -2,8 +2,8 @@
 -- KEYS: groups of the user
 -- ARGV: conv_id, limit, "1" to take it anew if it is there: whoever means to
 --       give it up by its old score then does not
--- reply: {score, 1 if it was not there before}, or {"0", 0}: the user is in too
---        many groups
+-- reply: {score, 1 if it was not there before}, or {"0", 0}: the user is in
+--        too many groups
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if score and ARGV[3] == '' then return {score, 0} end
 if not score and ARGV[3] == ''

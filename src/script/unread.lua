@@ -1,6 +1,6 @@
 -- How many messages one user has not read, in several conversations.
 -- KEYS: head of each 1:1, then head and members of each group
--- ARGV: user, for each 1:1 "0" or "1": which of its two positions is the user's
+-- ARGV: user, for each 1:1 "0" or "1": which of its positions is the user's
 -- reply: the sum
 local user, mine, sum = ARGV[1], ARGV[2], 0
 local call, sub = redis.call, string.sub
