@@ -374,6 +374,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     ngx_uint_t                  i;
     ngx_http_im_pass_t        **pass;
     ngx_http_im_main_conf_t    *imcf;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_im_redis_conf_t  **store;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
@@ -411,12 +412,20 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         store[i]->scripts = imcf->scripts;
         store[i]->nscripts = NGX_HTTP_IM_SCRIPT_TRIAL;
         store[i]->trial = &imcf->scripts[NGX_HTTP_IM_SCRIPT_TRIAL];
+
+        if (ngx_http_im_redis_conf_resolver(cf, store[i], clcf->resolver,
+                                            clcf->resolver_timeout)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);

@@ -74,9 +74,8 @@ else
 end
 -- the head comes last, and what precedes it is taken back if it is refused
 local function failed(r) return type(r) == 'table' and r.err end
-local r
-call('ZADD', KEYS[2], seq, row)
-if head == '' then r = pcall('ZADD', KEYS[3], '0', '') end
+local r = pcall('ZADD', KEYS[2], seq, row)
+if head == '' and not failed(r) then r = pcall('ZADD', KEYS[3], '0', '') end
 if cid ~= '' and not failed(r) then
     r = pcall('ZADD', KEYS[3], seq, from .. ' ' .. cid)
 end
