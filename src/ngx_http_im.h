@@ -12,6 +12,7 @@
 #include "ngx_http_im_origin.h"
 #include "ngx_http_im_redis_conf.h"
 #include "ngx_http_im_stat.h"
+#include "ngx_http_im_unique.h"
 #include "ngx_http_im_unsent.h"
 
 
@@ -21,7 +22,7 @@ typedef struct {
     ngx_array_t                stores;    /* of ngx_http_im_redis_conf_t * */
     ngx_array_t                passes;    /* of ngx_http_im_pass_t * */
     ngx_http_im_script_t      *scripts;
-    uint64_t                   random;    /* a worker's state */
+    ngx_http_im_unique_t       unique;    /* a worker's */
     ngx_shm_zone_t            *cache;     /* NULL: off */
     ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */

@@ -44,6 +44,14 @@ static ngx_conf_enum_t  ngx_http_im_replies[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_im_group_adds[] = {
+    { ngx_string("member"), NGX_HTTP_IM_GROUP_ADD_MEMBER },
+    { ngx_string("owner"), NGX_HTTP_IM_GROUP_ADD_OWNER },
+    { ngx_string("trusted"), NGX_HTTP_IM_GROUP_ADD_TRUSTED },
+    { ngx_null_string, 0 }
+};
+
+
 static ndk_set_var_t  ngx_http_im_conv_id_filter = {
     NDK_SET_VAR_MULTI_VALUE,
     (void *) ngx_http_im_set_conv_id,
@@ -147,6 +155,20 @@ static ngx_command_t  ngx_http_im_commands[] = {
       ngx_conf_set_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, options.group_max_members),
+      &ngx_http_im_positive_post },
+
+    { ngx_string("im_group_add"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.group_add),
+      &ngx_http_im_group_adds },
+
+    { ngx_string("im_groups_max"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.groups_max),
       &ngx_http_im_positive_post },
 
     { ngx_string("im_max_body_size"),
@@ -330,7 +352,7 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
 
     ngx_str_null(res);
 
-    if (!ngx_http_im_id_valid(&a) || !ngx_http_im_id_valid(&b)) {
+    if (!ngx_http_im_id_user_valid(&a) || !ngx_http_im_id_user_valid(&b)) {
         return NGX_OK;
     }
 
@@ -393,7 +415,8 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         store[i]->scripts = imcf->scripts;
-        store[i]->nscripts = NGX_HTTP_IM_SCRIPTS;
+        store[i]->nscripts = NGX_HTTP_IM_SCRIPT_TRIAL;
+        store[i]->trial = &imcf->scripts[NGX_HTTP_IM_SCRIPT_TRIAL];
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
@@ -455,6 +478,8 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
     conf->options.list_max = NGX_CONF_UNSET_UINT;
     conf->options.page_size_max = NGX_CONF_UNSET_UINT;
     conf->options.group_max_members = NGX_CONF_UNSET_UINT;
+    conf->options.group_add = NGX_CONF_UNSET_UINT;
+    conf->options.groups_max = NGX_CONF_UNSET_UINT;
     conf->options.idempotency_window = NGX_CONF_UNSET_MSEC;
     conf->options.read_on_fetch = NGX_CONF_UNSET;
     conf->options.reply_full = NGX_CONF_UNSET_UINT;
@@ -466,8 +491,9 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_im_options_t   *prev, *conf;
-    ngx_http_im_loc_conf_t  *up, *lcf;
+    ngx_http_im_options_t    *prev, *conf;
+    ngx_http_im_loc_conf_t   *up, *lcf;
+    ngx_http_im_main_conf_t  *imcf;
 
     up = parent;
     lcf = child;
@@ -485,6 +511,9 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->page_size_max, prev->page_size_max, 200);
     ngx_conf_merge_uint_value(conf->group_max_members,
                               prev->group_max_members, 500);
+    ngx_conf_merge_uint_value(conf->group_add, prev->group_add,
+                              NGX_HTTP_IM_GROUP_ADD_MEMBER);
+    ngx_conf_merge_uint_value(conf->groups_max, prev->groups_max, 1000);
     ngx_conf_merge_msec_value(conf->idempotency_window,
                               prev->idempotency_window, 86400000);
     ngx_conf_merge_value(conf->read_on_fetch, prev->read_on_fetch, 1);
@@ -502,6 +531,13 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     lcf->scope = ngx_murmur_hash2(conf->key_prefix.data, conf->key_prefix.len);
 
     ngx_http_im_inherit(cf, up, lcf);
+
+    if (lcf->pass) {
+        imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+        return ngx_http_im_redis_conf_prefix(&imcf->stores, &lcf->pass->value,
+                                             &conf->key_prefix);
+    }
 
     return NGX_CONF_OK;
 }
@@ -562,7 +598,7 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 
     ngx_http_im_field_init();
 
-    if (ngx_http_im_id_seed(&imcf->random, cycle->log) != NGX_OK) {
+    if (ngx_http_im_unique_init(&imcf->unique, cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -15,7 +15,13 @@ static const struct {
     { ngx_string("read"), ngx_string(ngx_http_im_script_read) },
     { ngx_string("group_create"),
       ngx_string(ngx_http_im_script_group_create) },
-    { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) }
+    { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) },
+    { ngx_string("groups"), ngx_string(ngx_http_im_script_groups) },
+    { ngx_string("fronts"), ngx_string(ngx_http_im_script_fronts) },
+    { ngx_string("unread"), ngx_string(ngx_http_im_script_unread) },
+    { ngx_string("join"), ngx_string(ngx_http_im_script_join) },
+    { ngx_string("unjoin"), ngx_string(ngx_http_im_script_unjoin) },
+    { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 
 

@@ -200,7 +200,7 @@ X-User: eve
 --- code
 not_member
 
-=== 403 before 409: a stranger adds to a conversation of two
+=== 404 before 409: a stranger adds to a conversation of two
 --- call
 /im/add/group/merber
 --- request_header
@@ -208,7 +208,7 @@ X-User: eve
 --- json
 {"conv_id":"{{pair}}","member":["eve"]}
 --- code
-not_member
+conv_not_found
 
 === 403 before 409: a group in another's name, its id taken
 --- call

@@ -165,9 +165,9 @@ X-User: cid
 --- json
 {"from_id":"cid","conv_id":"{{ab}}","msg":"x","msg_type":0}
 --- code
-not_member
+conv_not_found
 --- error_like
-from_id|conv_id
+conv_id
 
 === list: own
 --- call
@@ -231,7 +231,7 @@ X-User: cid
 --- json
 {}
 --- code
-not_member
+conv_not_found
 
 === page: not a member of the group
 --- call
@@ -339,7 +339,7 @@ X-User: cid
 --- json
 {"from_id":"cid"}
 --- code
-not_member
+conv_not_found
 
 === a group of one's own
 --- call

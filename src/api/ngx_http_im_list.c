@@ -4,37 +4,44 @@
 #include "ngx_http_im_id.h"
 
 
+/* entries of an inbox whose order the scores do not tell */
+#define NGX_HTTP_IM_LIST_STEP_MAX    "4096"
+
+
 typedef struct {
     ngx_http_im_convs_t        convs;
-    ngx_http_im_convs_row_t  **shown;     /* newest first */
-    ngx_uint_t                 nshown;
+    ngx_http_im_convs_row_t  **rows;      /* newest first, once parsed */
+    ngx_uint_t                 nrows;
+    ngx_http_im_cmd_t         *step;      /* entries of the last step */
     ngx_http_im_profiles_t     profiles;
+    unsigned                   repeated:1;
+    unsigned                   self:1;    /* the user's profile is added */
 } ngx_http_im_list_t;
 
 
 static ngx_int_t ngx_http_im_list(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_fetch(ngx_http_im_call_t *call,
-    ngx_uint_t limit);
-static ngx_int_t ngx_http_im_list_rows(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_row_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
-static ngx_int_t ngx_http_im_list_heads(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_heads_parse(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list);
+static ngx_int_t ngx_http_im_list_convs(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_fronts(ngx_http_im_call_t *call);
 static ngx_uint_t ngx_http_im_list_is_final(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list, ngx_str_t **time);
+static ngx_int_t ngx_http_im_list_step_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list, ngx_str_t *time);
+static ngx_int_t ngx_http_im_list_step(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
-static int ngx_libc_cdecl ngx_http_im_list_compare(const void *one,
-    const void *two);
-static ngx_int_t ngx_http_im_list_senders_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list);
+static ngx_int_t ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row);
+static ngx_int_t ngx_http_im_list_whole(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_answer(ngx_http_im_call_t *call);
 
 
 /*
- * Commands and replies: see ngx_http_im_convs.h, and in the second round HMGET
- * settings of every group and HMGET profile of all who may have written last;
- * a third round only for a group whose last sender is not among them.  All of
- * it again with more of the inbox where the last place is in doubt.
+ * Commands and replies: see ngx_http_im_convs.h.  Where all of a user's
+ * conversations are shown they are fetched whole at once, together with HMGET
+ * profile of all who may have written last.  Otherwise their fronts decide
+ * which are shown, and these are fetched whole; where the order of an inbox is
+ * not final, ZREVRANGEBYSCORE inbox of the step in doubt comes before that,
+ * once.  Another round only for a group whose last sender was not expected.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
@@ -52,13 +59,6 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
 static ngx_int_t
 ngx_http_im_list(ngx_http_im_call_t *call)
 {
-    return ngx_http_im_list_fetch(call, call->options->list_max + 1);
-}
-
-
-static ngx_int_t
-ngx_http_im_list_fetch(ngx_http_im_call_t *call, ngx_uint_t limit)
-{
     ngx_http_im_list_t        *list;
     ngx_http_im_convs_args_t  *args;
 
@@ -69,217 +69,285 @@ ngx_http_im_list_fetch(ngx_http_im_call_t *call, ngx_uint_t limit)
         return NGX_ERROR;
     }
 
-    ngx_http_im_convs_fetch(call, &list->convs, &args->from_id, limit);
+    ngx_http_im_convs_fetch(call, &list->convs, &args->from_id,
+                            call->options->list_max + 1);
 
     call->state = list;
-    call->next = ngx_http_im_list_rows;
+    call->next = ngx_http_im_list_convs;
 
     return NGX_AGAIN;
 }
 
 
 static ngx_int_t
-ngx_http_im_list_rows(ngx_http_im_call_t *call)
+ngx_http_im_list_convs(ngx_http_im_call_t *call)
 {
-    ngx_int_t            rc;
-    ngx_http_im_list_t  *list;
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_http_im_list_t   *list;
+    ngx_http_im_convs_t  *convs;
 
     list = call->state;
+    convs = &list->convs;
 
-    rc = ngx_http_im_convs_rows_fetch(call, &list->convs, 1,
-                                      ngx_http_im_list_row_fetch);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_im_profiles_fetch(call, &list->profiles);
-    }
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im list rows:%ui rc:%i job:%p",
-                   list->convs.nrows, rc, call->job);
-
-    return (rc == NGX_OK)
-           ? ngx_http_im_call_continue(call, ngx_http_im_list_heads) : rc;
-}
-
-
-/* profiles of who may have written last, and a group's settings */
-
-static ngx_int_t
-ngx_http_im_list_row_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row)
-{
-    ngx_str_t                argv[4], *user;
-    ngx_http_im_profiles_t  *profiles;
-
-    profiles = &((ngx_http_im_list_t *) call->state)->profiles;
-    user = &row->peer;
-
-    if (row->member == NULL) {
-
-        /* the user is one of the two in all of them, so the first will do */
-
-        if (row == convs->rows
-            && ngx_http_im_profile_add(call, profiles, convs->user) == NULL)
-        {
-            return NGX_ERROR;
-        }
-
-    } else {
-        user = &row->hint;
-
-        if (ngx_http_im_sender_get(call, &row->conv_id, user) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_str_set(&argv[0], "HMGET");
-        ngx_str_set(&argv[2], "users");
-        ngx_str_set(&argv[3], "info");
-
-        row->settings = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                             NGX_HTTP_IM_CONV_SETTINGS,
-                                             &row->conv_id, argv, 4);
-    }
-
-    return (user->len == 0
-            || ngx_http_im_profile_add(call, profiles, user))
-           ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_im_list_heads(ngx_http_im_call_t *call)
-{
-    ngx_int_t            rc;
-    ngx_uint_t           final;
-    ngx_http_im_list_t  *list;
-
-    list = call->state;
-
-    rc = ngx_http_im_list_heads_parse(call, list);
+    rc = ngx_http_im_convs_rows_create(call, convs);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_qsort(list->shown, list->nshown, sizeof(void *),
-              ngx_http_im_list_compare);
-
-    final = ngx_http_im_list_is_final(call, list);
-
-    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im list convs:%ui found:%ui final:%ui job:%p",
-                   list->convs.nrows, list->nshown, final, call->job);
-
-    if (!final) {
-        return ngx_http_im_list_fetch(call, 4 * list->convs.limit);
-    }
-
-    list->nshown = ngx_min(list->nshown, call->options->list_max);
-
-    if (ngx_http_im_list_senders_fetch(call, list) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_im_call_continue(call, ngx_http_im_list_answer);
-}
-
-
-static ngx_int_t
-ngx_http_im_list_heads_parse(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list)
-{
-    ngx_int_t             rc;
-    ngx_uint_t            i;
-    ngx_http_im_convs_t  *convs;
-
-    convs = &list->convs;
-
-    list->shown = ngx_palloc(call->pool, (convs->nrows + 1) * sizeof(void *));
-    if (list->shown == NULL) {
+    list->nrows = convs->nrows;
+    list->rows = ngx_palloc(call->pool, (convs->nrows + 1) * sizeof(void *));
+    if (list->rows == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < convs->nrows; i++) {
-        rc = ngx_http_im_convs_row_parse(call, convs, &convs->rows[i]);
-
-        if (rc == NGX_DONE) {
-            continue;
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        list->shown[list->nshown++] = &convs->rows[i];
+        list->rows[i] = &convs->rows[i];
     }
 
-    return NGX_OK;
+    if (convs->nrows <= call->options->list_max) {
+        return ngx_http_im_list_whole_fetch(call, list);
+    }
+
+    if (ngx_http_im_convs_rows_fetch(call, convs, list->rows, list->nrows, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_call_continue(call, ngx_http_im_list_fronts);
+}
+
+
+/* what is shown is decided */
+
+static ngx_int_t
+ngx_http_im_list_fronts(ngx_http_im_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_str_t           *time;
+    ngx_http_im_list_t  *list;
+
+    list = call->state;
+
+    rc = ngx_http_im_convs_rows_sort(call, &list->convs, list->rows,
+                                     &list->nrows, list->repeated);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!ngx_http_im_list_is_final(call, list, &time)) {
+        return ngx_http_im_list_step_fetch(call, list, time);
+    }
+
+    list->nrows = ngx_min(list->nrows, call->options->list_max);
+
+    return ngx_http_im_list_whole_fetch(call, list);
 }
 
 
 /*
  * What was not fetched of the inbox is not newer than the step of the last
- * entry that was, so the list is right if its last place is.
+ * entry that was, whose time is returned; so the list is right if its last
+ * place is newer than that step.
  */
 
 static ngx_uint_t
-ngx_http_im_list_is_final(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
+ngx_http_im_list_is_final(ngx_http_im_call_t *call, ngx_http_im_list_t *list,
+    ngx_str_t **time)
 {
-    ngx_str_t            *time;
     ngx_uint_t            i, max;
     ngx_http_im_convs_t  *convs;
 
     convs = &list->convs;
     max = call->options->list_max;
 
-    i = convs->inbox->reply.nelts;
-
-    if (i < convs->limit || convs->limit == NGX_HTTP_IM_CONVS_INBOX_MAX) {
+    if (list->repeated || convs->npairs < convs->limit) {
         return 1;
     }
 
-    while (i--) {
-        time = &convs->rows[i].head.time;
+    for (i = convs->npairs; i; i--) {
+        *time = &convs->rows[i - 1].head.time;
 
-        if (time->len == 0) {
-            continue;
+        if ((*time)->len) {
+            return list->nrows >= max
+                   && ngx_http_im_inbox_order_is_final(
+                                     &list->rows[max - 1]->head.time, *time);
         }
-
-        return list->nshown >= max
-               && ngx_http_im_inbox_order_is_final(
-                                     &list->shown[max - 1]->head.time, time);
     }
 
-    return 0;
-}
-
-
-static int ngx_libc_cdecl
-ngx_http_im_list_compare(const void *one, const void *two)
-{
-    int                       rc;
-    ngx_http_im_convs_row_t  *a, *b;
-
-    a = *(ngx_http_im_convs_row_t **) one;
-    b = *(ngx_http_im_convs_row_t **) two;
-
-    /* digits of one length compare as numbers do */
-
-    rc = ngx_memcmp(b->head.time.data, a->head.time.data, a->head.time.len);
-
-    return rc ? rc : (int) ngx_memn2cmp(a->conv_id.data, b->conv_id.data,
-                                        a->conv_id.len, b->conv_id.len);
+    return 1;
 }
 
 
 static ngx_int_t
-ngx_http_im_list_senders_fetch(ngx_http_im_call_t *call,
+ngx_http_im_list_step_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list, ngx_str_t *time)
+{
+    u_char     first[NGX_INT64_LEN], last[NGX_INT64_LEN];
+    int64_t    start, end;
+    ngx_str_t  argv[7];
+
+    ngx_http_im_inbox_step(time, &start, &end);
+
+    ngx_str_set(&argv[0], "ZREVRANGEBYSCORE");
+    argv[2].data = last;
+    argv[2].len = ngx_sprintf(last, "%L", end) - last;
+    argv[3].data = first;
+    argv[3].len = ngx_sprintf(first, "%L", start) - first;
+    ngx_str_set(&argv[4], "LIMIT");
+    ngx_str_set(&argv[5], "0");
+    ngx_str_set(&argv[6], NGX_HTTP_IM_LIST_STEP_MAX);
+
+    list->repeated = 1;
+    list->step = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                      NGX_HTTP_IM_USER_INBOX,
+                                      list->convs.user, argv, 7);
+    call->next = ngx_http_im_list_step;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im list step from:%L to:%L job:%p", start, end, call->job);
+
+    return NGX_AGAIN;
+}
+
+
+/* all entries of that step join the rows; some are there twice then */
+
+static ngx_int_t
+ngx_http_im_list_step(ngx_http_im_call_t *call)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_http_im_list_t        *list;
+    ngx_http_im_reply_t       *reply;
+    ngx_http_im_convs_row_t   *row, **rows;
+
+    list = call->state;
+    reply = &list->step->reply;
+
+    if (ngx_http_im_reply_array(reply, 0) != NGX_OK) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    row = ngx_pcalloc(call->pool, (reply->nelts + 1)
+                                  * sizeof(ngx_http_im_convs_row_t));
+    rows = ngx_palloc(call->pool, (list->nrows + reply->nelts + 1)
+                                  * sizeof(void *));
+    if (row == NULL || rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < reply->nelts; i++) {
+        rc = ngx_http_im_convs_pair_parse(call, &reply->elts[i], &row[i]);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rows[i] = &row[i];
+    }
+
+    ngx_memcpy(&rows[i], list->rows, list->nrows * sizeof(void *));
+
+    list->rows = rows;
+    list->nrows += i;
+
+    if (ngx_http_im_convs_rows_fetch(call, &list->convs, rows, i, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_call_continue(call, ngx_http_im_list_fronts);
+}
+
+
+static ngx_int_t
+ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list)
 {
+    ngx_uint_t  i;
+
+    if (ngx_http_im_convs_rows_fetch(call, &list->convs, list->rows,
+                                     list->nrows, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < list->nrows; i++) {
+        if (ngx_http_im_list_senders_add(call, list, list->rows[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_im_profiles_fetch(call, &list->profiles) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_call_continue(call, ngx_http_im_list_whole);
+}
+
+
+/* whoever may have written last: both users of a 1:1, or who did before */
+
+static ngx_int_t
+ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row)
+{
+    ngx_str_t  *user;
+
+    user = &row->peer;
+
+    if (row->peer.len == 0) {
+        user = &row->hint;
+
+        if (row->head.from.len) {
+            *user = row->head.from;
+
+        } else if (ngx_http_im_sender_get(call, &row->conv_id, user)
+                   != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (!list->self) {
+
+        if (ngx_http_im_profile_add(call, &list->profiles, list->convs.user)
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+
+        list->self = 1;
+    }
+
+    return (user->len == 0
+            || ngx_http_im_profile_add(call, &list->profiles, user))
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_im_list_whole(ngx_http_im_call_t *call)
+{
+    ngx_int_t                 rc;
     ngx_uint_t                i;
+    ngx_http_im_list_t       *list;
     ngx_http_im_convs_row_t  *row;
 
-    for (i = 0; i < list->nshown; i++) {
-        row = list->shown[i];
+    list = call->state;
+
+    rc = ngx_http_im_convs_rows_sort(call, &list->convs, list->rows,
+                                     &list->nrows, list->repeated);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < list->nrows; i++) {
+        row = list->rows[i];
 
         if (row->head.from.len == 0) {
             continue;
@@ -298,7 +366,11 @@ ngx_http_im_list_senders_fetch(ngx_http_im_call_t *call,
         }
     }
 
-    return ngx_http_im_profiles_fetch(call, &list->profiles);
+    if (ngx_http_im_profiles_fetch(call, &list->profiles) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_call_continue(call, ngx_http_im_list_answer);
 }
 
 
@@ -309,5 +381,5 @@ ngx_http_im_list_answer(ngx_http_im_call_t *call)
 
     list = call->state;
 
-    return ngx_http_im_list_write(call, list->shown, list->nshown);
+    return ngx_http_im_list_write(call, list->rows, list->nrows);
 }

@@ -48,7 +48,7 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
     /* one that was added before is a user, or has been found to be one */
 
     if (message->sender->id.data == message->row.from.data
-        && !ngx_http_im_id_valid(&message->row.from))
+        && !ngx_http_im_id_user_valid(&message->row.from))
     {
         return ngx_http_im_call_store_error(call);
     }

@@ -321,9 +321,17 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 
     seq = page->messages.elts[0].row.seq;
 
-    if (position < seq) {
-        page->read = ngx_http_im_read_position_set(call, &args->from_id, seq,
-                                                   NULL);
+    if (position >= seq) {
+        return;
+    }
+
+    page->read = ngx_http_im_read_position_set(call, &args->from_id, seq,
+                                               NULL);
+
+    /* a store that refuses writes can still be read */
+
+    if (page->read) {
+        page->read->optional = 1;
     }
 }
 
@@ -337,7 +345,9 @@ ngx_http_im_page_answer(ngx_http_im_call_t *call)
 
     page = call->state;
 
-    if (page->read) {
+    if (page->read && page->read->state == NGX_HTTP_IM_CMD_DONE
+        && page->read->reply.type != NGX_HTTP_IM_REPLY_ERROR)
+    {
         rc = ngx_http_im_call_result(call, page->read, &result);
         if (rc != NGX_OK) {
             return rc;

@@ -9,10 +9,12 @@ static ngx_int_t ngx_http_im_pair_page(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_pair_page_fields[] = {
 
-    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_page_args_t, from_id), 0, 0, NULL, 0 },
 
-    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_page_args_t, to_id), 0, 0, NULL, 0 },
 
     { ngx_string("page_no"), NGX_HTTP_IM_FIELD_INT, 0,

@@ -129,7 +129,8 @@ ngx_http_im_request_call(ngx_http_request_t *r, ngx_http_im_job_t *job,
     env.scripts = imcf->scripts;
     env.cache = imcf->cache ? imcf->cache->data : NULL;
     env.scope = lcf->scope + lcf->pass->store->scope;
-    env.random = &imcf->random;
+    env.unique = &imcf->unique;
+    env.timeout = lcf->pass->store->timeout;
     env.log = r->connection->log;
 
     call = ngx_http_im_call_create(&env, job, op, conv_id);

@@ -58,6 +58,7 @@ struct ngx_http_im_cmd_s {
     ngx_http_im_kind_e             kind;
     ngx_http_im_cmd_e              state;
     unsigned                       retried:1;
+    unsigned                       optional:1; /* its failure is nobody's */
 };
 
 

@@ -40,8 +40,8 @@ typedef struct {
     /*
      * The connection is lost, given up or was not established; was tells the
      * state before.  All that has no reply is in conn->output.sent, in order,
-     * and is in state WAITING if nothing of it was written; what of the setup was
-     * not sent is in conn->setup.  Both must be empty on return.
+     * and in state WAITING if nothing of it was written; what was not sent of
+     * the setup is in conn->setup.  Both must be empty on return.
      */
     void (*closed)(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
         ngx_err_t err, const char *reason);

@@ -14,6 +14,8 @@
 
 /* the jobs of a store; inside the driver only */
 
+typedef struct ngx_http_im_jobs_s  ngx_http_im_jobs_t;
+
 struct ngx_http_im_jobs_s {
     ngx_queue_t               ready;         /* whose round is over */
     ngx_queue_t               free;          /* to be used again */

@@ -28,9 +28,6 @@
  * never from within it, and not after the release.
  */
 
-typedef struct ngx_http_im_jobs_s    ngx_http_im_jobs_t;
-typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
-
 typedef void (*ngx_http_im_job_handler_pt)(ngx_http_im_job_t *job);
 
 
@@ -46,9 +43,9 @@ struct ngx_http_im_job_s {
     ngx_queue_t                  queue;        /* by deadline, or free */
     ngx_queue_t                  ready;
     ngx_pool_t                  *pool;
-    ngx_http_im_jobs_t          *jobs;         /* of its store */
+    struct ngx_http_im_jobs_s   *jobs;         /* of its store */
     ngx_http_im_store_t         *store;
-    ngx_http_im_caller_t        *caller;
+    struct ngx_http_im_caller_s  *caller;
 
     ngx_http_im_pipeline_t       pipeline;     /* of the present round */
     ngx_http_im_job_handler_pt   handler;

@@ -26,14 +26,17 @@ static void *ngx_http_im_reply_create_array(const redisReadTask *task,
 static void *ngx_http_im_reply_create_integer(const redisReadTask *task,
     long long value);
 static void *ngx_http_im_reply_create_nil(const redisReadTask *task);
+
+#if (HIREDIS_MAJOR >= 1)
+static void *ngx_http_im_reply_create_double(const redisReadTask *task,
+    double value, char *str, size_t len);
+static void *ngx_http_im_reply_create_bool(const redisReadTask *task,
+    int value);
+#endif
+
 static void ngx_http_im_reply_free(void *reply);
 static ngx_http_im_reply_t *ngx_http_im_reply_slot(const redisReadTask *task,
     size_t size);
-
-#if (NGX_HAVE_LITTLE_ENDIAN)
-static int64_t ngx_http_im_reply_atoi_long(u_char *p, size_t len);
-static int64_t ngx_http_im_reply_eight(uint64_t word);
-#endif
 
 
 /* hiredis has no const here, yet it never writes to it */
@@ -43,6 +46,11 @@ static redisReplyObjectFunctions  ngx_http_im_reply_functions = {
     .createArray = ngx_http_im_reply_create_array,
     .createInteger = ngx_http_im_reply_create_integer,
     .createNil = ngx_http_im_reply_create_nil,
+#if (HIREDIS_MAJOR >= 1)
+    /* for one that is not set hiredis makes the type number the object */
+    .createDouble = ngx_http_im_reply_create_double,
+    .createBool = ngx_http_im_reply_create_bool,
+#endif
     .freeObject = ngx_http_im_reply_free
 };
 
@@ -110,6 +118,10 @@ ngx_http_im_decoder_next(ngx_http_im_decoder_t *d, ngx_pool_t *pool)
 
     d->pool = pool;
     root = NULL;
+
+    if (reader->ridx < 0) {
+        ngx_memzero(&d->root, sizeof(ngx_http_im_reply_t));
+    }
 
     if (redisReaderGetReply(reader, &root) != REDIS_OK) {
 
@@ -188,6 +200,21 @@ ngx_http_im_reply_slot(const redisReadTask *task, size_t size)
     ngx_http_im_decoder_t  *d;
 
     d = task->privdata;
+
+    switch (task->type) {
+
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+    case REDIS_REPLY_ERROR:
+    case REDIS_REPLY_INTEGER:
+    case REDIS_REPLY_ARRAY:
+        break;
+
+    default:
+        /* also "_" and "=": a nil and a string to hiredis */
+        d->error = "a reply is of a type that RESP2 does not have";
+        return NULL;
+    }
 
     d->size += size;
 
@@ -312,6 +339,25 @@ ngx_http_im_reply_create_nil(const redisReadTask *task)
 }
 
 
+#if (HIREDIS_MAJOR >= 1)
+
+static void *
+ngx_http_im_reply_create_double(const redisReadTask *task, double value,
+    char *str, size_t len)
+{
+    return ngx_http_im_reply_slot(task, 0);
+}
+
+
+static void *
+ngx_http_im_reply_create_bool(const redisReadTask *task, int value)
+{
+    return ngx_http_im_reply_slot(task, 0);
+}
+
+#endif
+
+
 static void
 ngx_http_im_reply_free(void *reply)
 {
@@ -361,103 +407,3 @@ ngx_http_im_reply_array(ngx_http_im_reply_t *reply, ngx_uint_t nelts)
 
     return NGX_OK;
 }
-
-
-int64_t
-ngx_http_im_reply_atoi(u_char *p, size_t len)
-{
-    u_char    *last;
-    uint64_t   n;
-    unsigned   digit, other;
-
-    if (len == 0 || len > 18) {
-        return NGX_ERROR;
-    }
-
-#if (NGX_HAVE_LITTLE_ENDIAN)
-
-    if (len >= 8) {
-        return ngx_http_im_reply_atoi_long(p, len);
-    }
-
-#endif
-
-    /* what is no digit shows once, at the end */
-
-    for (last = p + len, n = 0, other = 0; p < last; p++) {
-        digit = (unsigned) *p - '0';
-        other |= (digit > 9);
-        n = n * 10 + digit;
-    }
-
-    return other ? NGX_ERROR : (int64_t) n;
-}
-
-
-#if (NGX_HAVE_LITTLE_ENDIAN)
-
-/* columns of a head have 13 or 15 digits; a list reads a hundred of them */
-
-static int64_t
-ngx_http_im_reply_atoi_long(u_char *p, size_t len)
-{
-    int64_t   n, m;
-    uint64_t  word;
-
-    static const int64_t  powers[] = {
-        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000
-    };
-
-    n = 0;
-
-    for ( /* void */ ; len >= 8; p += 8, len -= 8) {
-        ngx_memcpy(&word, p, 8);
-
-        m = ngx_http_im_reply_eight(word);
-        if (m == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        n = n * 100000000 + m;
-    }
-
-    if (len == 0) {
-        return n;
-    }
-
-    /* the last eight, of which those that were had become zeros */
-
-    ngx_memcpy(&word, p + len - 8, 8);
-
-    word &= ~(uint64_t) 0 << 8 * (8 - len);
-    word |= 0x3030303030303030 >> 8 * len;
-
-    m = ngx_http_im_reply_eight(word);
-
-    return (m == NGX_ERROR) ? NGX_ERROR : n * powers[len] + m;
-}
-
-
-/* eight digits at once, the first one in the lowest byte */
-
-static int64_t
-ngx_http_im_reply_eight(uint64_t word)
-{
-    /* each byte must be 0x30 to 0x39, so 0x36 to 0x3f with 6 added */
-
-    if (((word & 0xf0f0f0f0f0f0f0f0)
-         | ((word + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4)
-        != 0x3333333333333333)
-    {
-        return NGX_ERROR;
-    }
-
-    /* neighbours are joined: by twos, by fours, by eights */
-
-    word = (word & 0x0f0f0f0f0f0f0f0f) * (10 * 0x100 + 1) >> 8;
-    word = (word & 0x00ff00ff00ff00ff) * (100 * 0x10000 + 1) >> 16;
-
-    return (word & 0x0000ffff0000ffff) * (10000 * 0x100000000 + 1) >> 32;
-}
-
-#endif

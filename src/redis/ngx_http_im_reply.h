@@ -76,8 +76,4 @@ ngx_int_t ngx_http_im_reply_int(ngx_http_im_reply_t *reply, int64_t *n);
 ngx_int_t ngx_http_im_reply_array(ngx_http_im_reply_t *reply,
     ngx_uint_t nelts);
 
-/* a decimal number, NGX_ERROR if it is none */
-int64_t ngx_http_im_reply_atoi(u_char *p, size_t len);
-
-
 #endif /* _NGX_HTTP_IM_REPLY_H_INCLUDED_ */

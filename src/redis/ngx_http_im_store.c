@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_store.h"
+#include "ngx_http_im_node.h"
 
 
 #define NGX_HTTP_IM_WAITING_MAX   (64 * 1024 * 1024)

@@ -8,7 +8,6 @@
 #include <ngx_event.h>
 
 #include "ngx_http_im_job.h"
-#include "ngx_http_im_node.h"
 
 
 /*

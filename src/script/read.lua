@@ -16,11 +16,14 @@ if upto ~= '' and tonumber(upto) < seq then seq = tonumber(upto) end
 if group then
     local pos = redis.call('HGET', group, user)
     if not pos then return 'not_member' end
-    if tonumber(pos) < seq then redis.call('HSET', group, user, seq) end
+    local at, joined = string.match(pos, '^(%d+)(j?)')
+    if tonumber(at) < seq or joined ~= '' and tonumber(at) == seq then
+        redis.call('HSET', group, user, seq)
+    end
     return 'ok'
 end
-local _, _, first, second = string.find(head, '^([^ ]+) ([^ ]+) ', 63)
-local at = user == first and 29 or user == second and 44
+local _, _, first, second = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
+local at = user == first and 37 or user == second and 52
 if not at then return 'not_member' end
 if tonumber(string.sub(head, at + 1, at + 15)) < seq then
     redis.call('SETRANGE', KEYS[1], at, string.format('%015d', seq))
