@@ -112,7 +112,7 @@ ngx_http_im_variable_set(ngx_http_variable_value_t *v, const ngx_str_t *value)
 static ngx_int_t
 ngx_http_im_variable_id(ngx_http_variable_value_t *v, ngx_str_t *id)
 {
-    if (!ngx_http_im_id_valid(id)) {
+    if (!ngx_http_im_id_user_valid(id)) {
         v->not_found = 1;
         return NGX_OK;
     }
