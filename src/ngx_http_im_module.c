@@ -442,6 +442,8 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    ngx_http_im_unsent_init(&imcf->unsent);
+
     imcf->scripts = ngx_http_im_scripts_create(cf->pool);
 
     if (imcf->scripts == NULL
