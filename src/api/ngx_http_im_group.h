@@ -53,5 +53,10 @@ void ngx_http_im_place_clean(ngx_http_im_call_t *call, ngx_str_t *user,
 ngx_int_t ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids,
     ngx_uint_t n, ngx_str_t *users);
 
+/* name, picture and description, as members of an object in answers */
+ngx_int_t ngx_http_im_group_info_join(ngx_pool_t *pool,
+    ngx_http_im_text_t *name, ngx_http_im_text_t *img,
+    ngx_http_im_text_t *description, ngx_str_t *info);
+
 
 #endif /* _NGX_HTTP_IM_GROUP_H_INCLUDED_ */

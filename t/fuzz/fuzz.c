@@ -247,6 +247,9 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
 
     if (flags & 8) {
         ngx_str_set(&f->call->user, "ann");
+
+    } else {
+        f->call->trusted = 1;
     }
 
     rc = ngx_http_im_call_check(f->call, copy.data, copy.len);
