@@ -100,6 +100,7 @@ $t->redis(DEL => "im:{c:$conv}:h");
 $t->redis(HSET => "im:{c:$conv}:h", 'a', 'b');
 is($t->post("/im/$path", { conv_id => $conv })->code, 'store_error',
    'a key of another type');
+$t->redis(DEL => "im:{c:$conv}:h");
 is($t->get("/im/$path")->code, 'method_not_allowed', 'GET');
 is($t->unread('cat'), 0, 'and the other calls are there');
 
