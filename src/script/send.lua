@@ -48,6 +48,7 @@ if cid ~= '' then
         end
     end
 end
+if group and sub(head, 1, 1) == '2' then return 'dismissed' end
 local pad = sub('00000000000000' .. seq, -15)
 local id = seq .. '-' .. ARGV[4] .. ' ' .. now
 call('ZADD', KEYS[2], seq, id .. ' ' .. body)
