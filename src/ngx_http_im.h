@@ -9,6 +9,7 @@
 
 #include "ngx_http_im_body.h"
 #include "ngx_http_im_call.h"
+#include "ngx_http_im_origin.h"
 #include "ngx_http_im_redis_conf.h"
 #include "ngx_http_im_stat.h"
 #include "ngx_http_im_unique.h"
@@ -24,6 +25,7 @@ typedef struct {
     ngx_shm_zone_t            *cache;     /* NULL: off */
     ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */
+    ngx_http_request_body_filter_pt  next_body_filter;
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
 } ngx_http_im_main_conf_t;
@@ -40,13 +42,18 @@ typedef struct {
 } ngx_http_im_pass_t;
 
 
-typedef struct {
+struct ngx_http_im_loc_conf_s {
     ngx_http_im_options_t      options;
     ngx_http_complex_value_t  *user;
+    ngx_http_complex_value_t  *trusted_value;
+    ngx_uint_t                 trusted;   /* ngx_http_im_trusted_e, or unset:
+                                             off with user, else private */
+    ngx_http_im_origins_t     *origins;   /* NULL: this host only */
     ngx_http_im_pass_t        *pass;
+    size_t                     body_max;  /* im_max_body_size, or less */
     uint32_t                   scope;     /* of key_prefix in the cache */
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
-} ngx_http_im_loc_conf_t;
+};
 
 
 /*

@@ -4,6 +4,7 @@
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
 #include "ngx_http_im_id.h"
+#include "ngx_http_im_identity.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -105,6 +106,20 @@ static ngx_command_t  ngx_http_im_commands[] = {
       ngx_http_set_complex_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, user),
+      NULL },
+
+    { ngx_string("im_trusted"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_identity_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_origin"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_im_origin_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, origins),
       NULL },
 
     { ngx_string("im_reply"),
@@ -363,6 +378,10 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
+    if (imcf->passes.nelts && ngx_http_im_handler_init(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
         imcf->cache = ngx_http_im_cache_zone_add(cf, &name, 48 * 1024 * 1024,
                                              &ngx_http_im_module);
@@ -396,7 +415,8 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         store[i]->scripts = imcf->scripts;
-        store[i]->nscripts = NGX_HTTP_IM_SCRIPTS;
+        store[i]->nscripts = NGX_HTTP_IM_SCRIPT_TRIAL;
+        store[i]->trial = &imcf->scripts[NGX_HTTP_IM_SCRIPT_TRIAL];
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
@@ -445,9 +465,12 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->options.key_prefix = { 0, NULL };
      *     conf->pass = NULL;
+     *     conf->trusted_value = NULL;
      */
 
     conf->user = NGX_CONF_UNSET_PTR;
+    conf->origins = NGX_CONF_UNSET_PTR;
+    conf->trusted = NGX_CONF_UNSET_UINT;
     conf->options.max_body_size = NGX_CONF_UNSET_SIZE;
     conf->options.max_message_size = NGX_CONF_UNSET_SIZE;
     conf->options.list_max = NGX_CONF_UNSET_UINT;
@@ -466,18 +489,20 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_im_options_t   *prev, *conf;
-    ngx_http_im_loc_conf_t  *up, *lcf;
+    ngx_http_im_options_t    *prev, *conf;
+    ngx_http_im_loc_conf_t   *up, *lcf;
+    ngx_http_im_main_conf_t  *imcf;
 
     up = parent;
     lcf = child;
     prev = &up->options;
     conf = &lcf->options;
 
-    ngx_conf_merge_ptr_value(lcf->user, up->user, NULL);
+    ngx_http_im_identity_merge(cf, up, lcf);
 
     ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
-    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size, 65536);
+    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
+                              262144);
     ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
                               32768);
     ngx_conf_merge_uint_value(conf->list_max, prev->list_max, 500);
@@ -505,6 +530,13 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_im_inherit(cf, up, lcf);
 
+    if (lcf->pass) {
+        imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+        return ngx_http_im_redis_conf_prefix(&imcf->stores, &lcf->pass->value,
+                                             &conf->key_prefix);
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -530,11 +562,8 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
         }
     }
 
-    /* a body too large is refused here, in JSON, unless it is absurd */
-
-    if (lcf->pass && clcf->client_max_body_size != 0) {
-        clcf->client_max_body_size = ngx_max(clcf->client_max_body_size,
-                                             64 * 1024 * 1024);
+    if (lcf->pass) {
+        ngx_http_im_body_limit_set(lcf, clcf);
     }
 }
 

@@ -219,7 +219,7 @@ refuses(not_group => '/im/add/group/merber', { conv_id => $conv,
                                                member => ['x'] });
 refuses(group_full => '/few/add/group/merber', { conv_id => 'xxxxx1',
                                                  member => ['x'] });
-refuses(body_too_large => '/im/send/msg', ' ' x 65537);
+refuses(body_too_large => '/im/send/msg', ' ' x 262145);
 refuses(msg_too_long => '/im/send/msg', { %msg, msg => 'x' x 32769 });
 is_deeply($t->snapshot, $before, 'no key has changed');
 
@@ -253,7 +253,7 @@ refuses(store_unavailable => '/im/send/msg', \%msg);
 refuses(store_unavailable => "/im/conv/$conv", {});
 refuses(store_unavailable => '/im/conv/list', { from_id => $p });
 refuses(bad_request => '/im/send/msg', {});     # judged without a store
-refuses(body_too_large => '/im/send/msg', ' ' x 65537);
+refuses(body_too_large => '/im/send/msg', ' ' x 262145);
 
 # not given by any call as it is: dismissed (no group can be dismissed),
 # too_many_requests (limit_req is the site's), internal

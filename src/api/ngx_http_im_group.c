@@ -318,3 +318,27 @@ ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids, ngx_uint_t n,
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_http_im_group_info_join(ngx_pool_t *pool, ngx_http_im_text_t *name,
+    ngx_http_im_text_t *img, ngx_http_im_text_t *description, ngx_str_t *info)
+{
+    size_t  len;
+
+    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
+          + name->escaped.len + img->escaped.len + description->escaped.len;
+
+    info->data = ngx_pnalloc(pool, len);
+    if (info->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
+                                        "\"description\":\"%V\"",
+                            &name->escaped, &img->escaped,
+                            &description->escaped)
+                - info->data;
+
+    return NGX_OK;
+}

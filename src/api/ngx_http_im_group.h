@@ -75,6 +75,11 @@ void ngx_http_im_place_clean(ngx_http_im_call_t *call, ngx_str_t *user,
 ngx_int_t ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids,
     ngx_uint_t n, ngx_str_t *users);
 
+/* name, picture and description, as members of an object in answers */
+ngx_int_t ngx_http_im_group_info_join(ngx_pool_t *pool,
+    ngx_http_im_text_t *name, ngx_http_im_text_t *img,
+    ngx_http_im_text_t *description, ngx_str_t *info);
+
 
 /* What the calls on group/{conv_id} have in common, in group_call.c. */
 

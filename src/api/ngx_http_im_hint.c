@@ -42,7 +42,7 @@ ngx_http_im_hint_put(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
     }
 
     ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+                         ngx_http_im_cache_hash(call->cache, conv_id), &key);
 
     values[0] = *value;
     ngx_str_null(&values[1]);
@@ -70,7 +70,7 @@ ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
     }
 
     ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+                         ngx_http_im_cache_hash(call->cache, conv_id), &key);
 
     ngx_http_im_cache_lock(call->cache);
     rc = ngx_http_im_cache_get(call->cache, &key, since, call->pool, values);

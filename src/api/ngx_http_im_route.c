@@ -101,7 +101,12 @@ ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix, ngx_str_t *conv_id)
     path.data = uri->data + prefix;
     path.len = uri->len - prefix;
 
-    if (path.data[0] == '/') {
+    if (prefix == 0 || uri->data[prefix - 1] != '/') {
+
+        if (path.data[0] != '/') {
+            return NULL;
+        }
+
         path.data++;
         path.len--;
     }

@@ -3,6 +3,82 @@
 #include "ngx_http_im_route.h"
 
 
+static void ngx_http_im_request_cleanup(void *data);
+
+
+ngx_http_im_ctx_t *
+ngx_http_im_request_ctx_create(ngx_http_request_t *r)
+{
+    ngx_http_im_ctx_t       *ctx;
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_im_ctx_t));
+
+    if (cln == NULL || ctx == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_im_request_cleanup;
+    cln->data = ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_im_module);
+
+    ctx->request = r;
+    ctx->op = ngx_http_im_request_route(r, lcf, &ctx->path_id);
+    ctx->conv_id = ctx->path_id;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im request uri:\"%V\" conv:\"%V\" ctx:%p",
+                   &r->uri, &ctx->path_id, ctx);
+
+    return ctx;
+}
+
+
+ngx_http_im_ctx_t *
+ngx_http_im_request_ctx_find(ngx_http_request_t *r)
+{
+    ngx_http_im_ctx_t   *ctx;
+    ngx_pool_cleanup_t  *cln;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx || (!r->internal && !r->filter_finalize)) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_im_request_cleanup) {
+            continue;
+        }
+
+        /* subrequests have the same pool */
+
+        ctx = cln->data;
+
+        if (ctx->request == r) {
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_im_request_cleanup(void *data)
+{
+    ngx_http_im_ctx_t  *ctx = data;
+
+    ngx_http_im_body_end(&ctx->body);
+}
+
+
 const ngx_http_im_op_t *
 ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
     ngx_str_t *conv_id)
@@ -14,11 +90,20 @@ ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
 ngx_uint_t
 ngx_http_im_request_is_stream(ngx_http_request_t *r)
 {
-#if (NGX_HTTP_V2)
-    return r->stream != NULL;
-#else
-    return 0;
-#endif
+    return r->http_version >= NGX_HTTP_VERSION_20;
+}
+
+
+ngx_uint_t
+ngx_http_im_request_expects(ngx_http_request_t *r)
+{
+    if (r->headers_in.expect == NULL || r->expect_tested
+        || r->http_version != NGX_HTTP_VERSION_11)
+    {
+        return 0;
+    }
+
+    return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
 }
 
 
@@ -49,37 +134,6 @@ ngx_http_im_request_call(ngx_http_request_t *r, ngx_http_im_job_t *job,
     }
 
     return call;
-}
-
-
-ngx_int_t
-ngx_http_im_request_user_set(ngx_http_request_t *r, ngx_http_im_call_t *call)
-{
-    ngx_str_t                user;
-    ngx_http_im_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
-
-    if (lcf->user == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, lcf->user, &user) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (user.len == 0) {
-        return NGX_OK;
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im user:\"%V\" job:%p",
-                   &user, call->job);
-
-    call->user.len = user.len;
-    call->user.data = ngx_pstrdup(call->pool, &user);
-
-    return call->user.data ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -108,6 +108,15 @@ ngx_http_im_response_send(ngx_http_request_t *r, ngx_uint_t status,
     cl->buf->last_buf = (r == r->main);
     cl->buf->last_in_chain = 1;
 
+    /*
+     * An answer is made for one request and has no validators: conditions
+     * and ranges in the request do not apply to it, nor do validators that
+     * other modules add.
+     */
+
+    r->disable_not_modified = 1;
+    r->allow_ranges = 0;
+
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
 
@@ -143,6 +152,10 @@ ngx_http_im_response_header(ngx_http_request_t *r, const char *key,
     if (h == NULL) {
         return NGX_ERROR;
     }
+
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
 
     h->hash = 1;
     h->key.data = (u_char *) key;

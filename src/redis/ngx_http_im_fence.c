@@ -9,8 +9,9 @@
 #define NGX_HTTP_IM_FENCE_LEN   (sizeof(NGX_HTTP_IM_FENCE_HEAD) - 1          \
                                  + NGX_HTTP_IM_FENCE_WORD + 2)
 
-/* how a refusal by the ACL names the command */
-#define NGX_HTTP_IM_FENCE_NAME  "'echo'"
+/* how the command is named where there is none, or an ACL forbids it */
+#define NGX_HTTP_IM_FENCE_NAME      "'echo'"
+#define NGX_HTTP_IM_FENCE_NAME_6    "`echo`"
 
 
 struct ngx_http_im_fence_s {
@@ -110,7 +111,10 @@ ngx_http_im_fence_check_error(ngx_str_t *error, ngx_queue_t *held)
 
     if (ngx_strlcasestrn(error->data, error->data + error->len,
                          (u_char *) NGX_HTTP_IM_FENCE_NAME,
-                         sizeof(NGX_HTTP_IM_FENCE_NAME) - 2))
+                         sizeof(NGX_HTTP_IM_FENCE_NAME) - 2)
+        || ngx_strlcasestrn(error->data, error->data + error->len,
+                            (u_char *) NGX_HTTP_IM_FENCE_NAME_6,
+                            sizeof(NGX_HTTP_IM_FENCE_NAME_6) - 2))
     {
         return NGX_DECLINED;
     }

@@ -163,8 +163,7 @@ ngx_http_im_node_is_reachable(ngx_http_im_node_t *node)
 const char *
 ngx_http_im_node_reason(ngx_http_im_node_t *node)
 {
-    return node->unmet ? "the store is weaker than required"
-                       : "no connection";
+    return ngx_http_im_settings_reason(node->unmet);
 }
 
 
@@ -506,7 +505,8 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
     ngx_http_im_node_settings(conn, setup);
 
     if (node->unmet) {
-        ngx_http_im_conn_close(conn, 0, "the server is weaker than required");
+        ngx_http_im_conn_close(conn, 0,
+                               ngx_http_im_settings_reason(node->unmet));
         ngx_http_im_node_drain(node);
         return;
     }
@@ -588,7 +588,8 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
 
     ngx_http_im_settings_log(&node->conf->name, conn->peer.name,
                              setup->evicts && !node->evicts,
-                             setup->unmet, node->unmet, node->jobs->log);
+                             setup->unmet, node->unmet, setup->refused,
+                             node->jobs->log);
 
     node->evicts = setup->evicts;
     node->unmet = setup->unmet;

@@ -328,6 +328,8 @@ ngx_http_im_redis_conf_create(ngx_conf_t *cf, ngx_array_t *stores,
 
     if (store == NULL || new == NULL
         || ngx_array_init(&store->servers, cf->pool, 1, sizeof(ngx_addr_t))
+           != NGX_OK
+        || ngx_array_init(&store->prefixes, cf->pool, 1, sizeof(ngx_str_t))
            != NGX_OK)
     {
         return NULL;
@@ -457,6 +459,41 @@ ngx_http_im_redis_conf_password(ngx_conf_t *cf,
                            &store->password_file);
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_im_redis_conf_prefix(ngx_array_t *stores, ngx_str_t *name,
+    ngx_str_t *prefix)
+{
+    ngx_str_t                 *known;
+    ngx_uint_t                 i;
+    ngx_http_im_redis_conf_t  *store;
+
+    store = ngx_http_im_redis_conf_find(stores, name);
+
+    if (store == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    known = store->prefixes.elts;
+
+    for (i = 0; i < store->prefixes.nelts; i++) {
+        if (known[i].len == prefix->len
+            && ngx_strncmp(known[i].data, prefix->data, prefix->len) == 0)
+        {
+            return NGX_CONF_OK;
+        }
+    }
+
+    known = ngx_array_push(&store->prefixes);
+    if (known == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *known = *prefix;
 
     return NGX_CONF_OK;
 }

@@ -36,6 +36,8 @@ typedef struct {
 
     const ngx_http_im_script_t   *scripts;    /* loaded at every setup */
     ngx_uint_t                    nscripts;
+    const ngx_http_im_script_t   *trial;      /* run at every setup for each */
+    ngx_array_t                   prefixes;   /* of ngx_str_t, of keys */
 
     ngx_http_im_store_t          *store;      /* the worker's */
     ngx_http_im_stat_t           *stat;       /* the worker's */
@@ -48,6 +50,10 @@ char *ngx_http_im_redis_conf_block(ngx_conf_t *cf, ngx_command_t *cmd,
 
 ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_find(ngx_array_t *stores,
     ngx_str_t *name);
+
+/* keys with this prefix will be used in the store of this name, if any */
+char *ngx_http_im_redis_conf_prefix(ngx_array_t *stores, ngx_str_t *name,
+    ngx_str_t *prefix);
 
 /* the store of an address in im_pass: one for each, with the defaults */
 ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_pass(ngx_conf_t *cf,
