@@ -52,6 +52,13 @@ static const ngx_http_im_code_t  ngx_http_im_codes[] = {
       ngx_string("a user that would become a member is in as many groups as "
                  "im_groups_max allows; nobody was added") },
 
+    { ngx_string("is_owner"), 409,
+      ngx_string("from_id owns the group, and can leave it only after it is "
+                 "transferred or dismissed") },
+
+    { ngx_string("dismissed"), 409,
+      ngx_string("the group conv_id is dismissed and can only be read") },
+
     { ngx_string("idempotency_conflict"), 409,
       ngx_string("client_msg_id was used for a message with other "
                  "content") },

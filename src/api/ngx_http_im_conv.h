@@ -64,7 +64,8 @@ ngx_http_im_cmd_t *ngx_http_im_conv_inbox_add(ngx_http_im_call_t *call,
 
 /*
  * A step in place of those of a call on groups, where the id is that of a 1:1:
- * refused as not_group, not_member or conv_not_found.
+ * refused as not_group, or, if call->from_id is not one of its users, as
+ * not_member or conv_not_found.
  */
 ngx_int_t ngx_http_im_conv_refuse_pair(ngx_http_im_call_t *call);
 

@@ -54,6 +54,7 @@ if cid ~= '' then
         end
     end
 end
+if group and sub(head, 1, 1) == '2' then return 'dismissed' end
 -- A row of this sequence, which the head does not know, is of a write that
 -- was cut off.  In a busy conversation only a client_msg_id looks for it.
 if check then
