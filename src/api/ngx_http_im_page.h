@@ -20,13 +20,20 @@
  *
  * Where there is a hint of the newest rows, the timeline is only fetched if
  * the head shows that they are not the newest any more.
+ *
+ * With a cursor, Z(REV)RANGEBYSCORE timeline from its sequence on takes the
+ * place of ZREVRANGE: the first row must be the message that the cursor names.
  */
 
 typedef struct {
     ngx_str_t                 from_id;    /* the viewer, may be "" */
     ngx_str_t                 to_id;      /* pair_page only */
-    int64_t                   page_no;
+    int64_t                   page_no;    /* 0: there is a cursor */
     int64_t                   page_size;
+
+    /* cursors, ids of messages; data is NULL where one is not given */
+    ngx_str_t                 before;
+    ngx_str_t                 after;      /* "": the beginning */
 } ngx_http_im_page_args_t;
 
 typedef struct {
@@ -36,6 +43,7 @@ typedef struct {
     ngx_http_im_cmd_t        *read;       /* sets it */
     ngx_http_im_head_t        shown;      /* the head, parsed */
     ngx_str_t                 recent;     /* the hint, "": none */
+    ngx_str_t                 rev;        /* of the head it was put with */
     ngx_msec_t                sent;       /* when the timeline was fetched */
     ngx_http_im_messages_t    messages;
     unsigned                  optional:1; /* without a conversation the page
@@ -43,7 +51,7 @@ typedef struct {
 } ngx_http_im_page_t;
 
 
-/* defaults and limits of page_no and page_size: NGX_OK, or refused */
+/* defaults and limits of the fields: NGX_OK, or refused */
 ngx_int_t ngx_http_im_page_check(ngx_http_im_call_t *call);
 
 /* the state of the call; NULL: out of memory */

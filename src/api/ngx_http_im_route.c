@@ -18,6 +18,9 @@
     row(group_add, "add/group/merber", "add/group/member")                   \
     row(group_list, "group/*/list", "")                                      \
     row(conv_read, "conv/*/read", "")                                        \
+    row(conv_hide, "conv/*/hide", "")                                        \
+    row(conv_readers, "conv/*/readers", "")                                  \
+    row(recall, "msg/recall", "")                                            \
     row(unread, "unread", "")                                                \
     row(user_set, "user/set", "")                                            \
     row(user_get, "user/get", "")

@@ -43,7 +43,11 @@ if cid ~= '' then
         local row = call('ZRANGEBYSCORE', KEYS[2], known, known)[1]
         local sp = string.find(row, ' ', 1, true)
         if now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
-            if sub(row, sp + 15) ~= body then return 'idempotency_conflict' end
+            -- of a recalled message nothing is left to compare
+            if sub(row, sp + 15) ~= body and sub(row, sp + 16, sp + 16) ~= 'r'
+            then
+                return 'idempotency_conflict'
+            end
             return sub(row, 1, sp + 13) .. peer
         end
     end
