@@ -189,11 +189,11 @@ ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
 
 
 void
-ngx_http_im_inbox_step(ngx_str_t *time, int64_t *start, int64_t *end)
+ngx_http_im_inbox_step(int64_t ms, int64_t *start, int64_t *end)
 {
     int64_t  step;
 
-    step = ngx_http_im_inbox_step_number(time);
+    step = ms >> NGX_HTTP_IM_INBOX_SHIFT;
 
     *start = step << NGX_HTTP_IM_INBOX_SHIFT;
     *end = ((step + 1) << NGX_HTTP_IM_INBOX_SHIFT) - 1;

@@ -63,8 +63,8 @@ void ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_msec_t sent);
 ngx_uint_t ngx_http_im_inbox_order_is_final(ngx_str_t *shown,
     ngx_str_t *fetched);
 
-/* the scores of a step of the clock, from the first to the last */
-void ngx_http_im_inbox_step(ngx_str_t *time, int64_t *start, int64_t *end);
+/* the scores of the step of a time in ms, from the first to the last */
+void ngx_http_im_inbox_step(int64_t ms, int64_t *start, int64_t *end);
 
 
 /*
