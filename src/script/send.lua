@@ -48,7 +48,9 @@ if cid ~= '' then
     if row then
         local sp = string.find(row, ' ', 1, true)
         if now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
+            -- of a recalled message nothing is left to compare
             local same = sub(row, sp + 15) == body
+                or sub(row, sp + 16, sp + 16) == 'r'
             return same and sub(row, 1, sp + 13) .. peer
                 or 'idempotency_conflict'
         end
