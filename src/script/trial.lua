@@ -22,12 +22,15 @@ ZADD c:i XX 0 x
 ZRANGE c:i 0 0
 ZREM c:i x
 ZSCORE c:i x
+HDEL c:g x
 HEXISTS c:g x
 HGET c:g x
 HLEN c:g
 HMGET c:g x
 HSET c:g x x x
+HDEL c:x x
 HGET c:x x
+HGETALL c:x
 HMGET c:x x
 HSET c:x x x x
 ZADD u:i XX 0 x
