@@ -30,6 +30,9 @@ static const struct {
     { ngx_string("unread"), ngx_string(ngx_http_im_script_unread) },
     { ngx_string("join"), ngx_string(ngx_http_im_script_join) },
     { ngx_string("unjoin"), ngx_string(ngx_http_im_script_unjoin) },
+    { ngx_string("recall"), ngx_string(ngx_http_im_script_recall) },
+    { ngx_string("hide"), ngx_string(ngx_http_im_script_hide) },
+    { ngx_string("readers"), ngx_string(ngx_http_im_script_readers) },
     { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 

@@ -149,7 +149,9 @@ ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    *position = value.seq;
+    /* joining is not reading: the last message before it is unread, too */
+
+    *position = value.seq - value.joined;
 
     return NGX_OK;
 }

@@ -52,7 +52,10 @@ ngx_http_im_cmd_t *ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call,
 ngx_http_im_cmd_t *ngx_http_im_conv_member_fetch(ngx_http_im_call_t *call,
     ngx_str_t *conv_id, ngx_str_t *user);
 
-/* NGX_OK; NGX_DONE: not a member; or refused, also where member is NULL */
+/*
+ * Up to which message the member has read, 0 or -1 if that is none.  NGX_OK;
+ * NGX_DONE: not a member; or refused, also where member is NULL.
+ */
 ngx_int_t ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
     ngx_http_im_head_t *head, ngx_http_im_cmd_t *member, int64_t *position);
 

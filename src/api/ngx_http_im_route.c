@@ -24,6 +24,9 @@
     row(group_transfer, "group/*/transfer", "")                              \
     row(group_dismiss, "group/*/dismiss", "")                                \
     row(conv_read, "conv/*/read", "")                                        \
+    row(conv_hide, "conv/*/hide", "")                                        \
+    row(conv_readers, "conv/*/readers", "")                                  \
+    row(recall, "msg/recall", "")                                            \
     row(unread, "unread", "")                                                \
     row(user_set, "user/set", "")                                            \
     row(user_get, "user/get", "")
