@@ -55,8 +55,12 @@ static const ngx_http_im_code_t  ngx_http_im_codes[] = {
       ngx_string("a user that would become a member is in as many groups as "
                  "im_groups_max allows; nobody was added") },
 
+    { ngx_string("is_owner"), 409,
+      ngx_string("from_id owns the group, and can leave it only after it is "
+                 "transferred or dismissed") },
+
     { ngx_string("dismissed"), 409,
-      ngx_string("the group was dismissed and can only be read") },
+      ngx_string("the group conv_id is dismissed and can only be read") },
 
     { ngx_string("recall_expired"), 409,
       ngx_string("the message is too old to be recalled") },

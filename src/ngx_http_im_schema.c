@@ -260,7 +260,7 @@ ngx_uint_t
 ngx_http_im_time_valid(ngx_str_t *time)
 {
     return time->len == NGX_HTTP_IM_TIME_LEN && time->data[0] != '0'
-           && ngx_http_im_atoi(time->data, time->len) > 0;
+           && ngx_http_im_digits(time->data, NGX_HTTP_IM_TIME_LEN);
 }
 
 

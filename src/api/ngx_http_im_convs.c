@@ -93,7 +93,7 @@ ngx_http_im_convs_fetch(ngx_http_im_call_t *call, ngx_http_im_convs_t *convs,
     convs->inbox = ngx_http_im_convs_inbox_fetch(call, user, newest, oldest,
                                                  convs->limit);
 
-    ngx_str_set(&argv[0], "ZREVRANGE");
+    ngx_str_set(&argv[0], "ZRANGE");
     ngx_str_set(&argv[2], "0");
     ngx_str_set(&argv[3], NGX_HTTP_IM_CONVS_GROUPS_STOP);
 

@@ -14,7 +14,7 @@
 /*
  * The conversations of a user.
  *
- * ZREVRANGE inbox, ZREVRANGE groups -> ids of 1:1s and groups; then either the
+ * ZREVRANGE inbox, ZRANGE groups -> ids of 1:1s and groups; then either the
  * whole of them, where all are shown:
  *     MGET head of the 1:1s -> heads,
  *     script groups "1" -> position and head, users, info of each group;

@@ -9,6 +9,7 @@ static ngx_int_t ngx_http_im_place_parse(ngx_http_im_reply_t *reply,
 static ngx_http_im_cmd_t *ngx_http_im_place_leave(ngx_http_im_call_t *call,
     ngx_str_t *user, ngx_str_t *conv_id, ngx_str_t *score);
 static ngx_int_t ngx_http_im_places_refused(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_places_left(ngx_http_im_call_t *call);
 
 
 static const ngx_http_im_key_e  ngx_http_im_place_keys[] = {
@@ -170,6 +171,91 @@ ngx_http_im_places_refused(ngx_http_im_call_t *call)
 
 
 void
+ngx_http_im_places_find(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
+{
+    ngx_str_t           argv[3];
+    ngx_uint_t          i;
+    ngx_http_im_cmd_t  *cmd;
+
+    places->users = users;
+    places->n = n;
+    places->cmds = NULL;
+
+    ngx_str_set(&argv[0], "ZSCORE");
+    argv[2] = call->conv_id;
+
+    for (i = 0; i < n; i++) {
+        cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                   NGX_HTTP_IM_USER_GROUPS, &users[i], argv,
+                                   3);
+        if (i == 0) {
+            places->cmds = cmd;
+        }
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places find conv:\"%V\" users:%ui job:%p",
+                   &call->conv_id, n, call->job);
+}
+
+
+ngx_int_t
+ngx_http_im_places_found(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places)
+{
+    ngx_str_t           score;
+    ngx_uint_t          i;
+    ngx_http_im_cmd_t  *cmd;
+
+    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+        if (ngx_http_im_reply_string(&cmd->reply, &score) == NGX_ERROR) {
+            return ngx_http_im_call_store_error(call);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_places_leave(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, u_char *gone)
+{
+    ngx_str_t           score;
+    ngx_uint_t          i;
+    ngx_http_im_cmd_t  *cmd;
+
+    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+
+        if (ngx_http_im_reply_string(&cmd->reply, &score) != NGX_OK) {
+            continue;
+        }
+
+        if (gone[i] == '1') {
+            (void) ngx_http_im_place_leave(call, &places->users[i],
+                                           &call->conv_id, &score);
+        } else {
+            ngx_http_im_place_clean(call, &places->users[i], &call->conv_id);
+        }
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places leave conv:\"%V\" left:%ui job:%p",
+                   &call->conv_id, call->pipeline->n, call->job);
+
+    return ngx_http_im_call_continue(call, ngx_http_im_places_left);
+}
+
+
+static ngx_int_t
+ngx_http_im_places_left(ngx_http_im_call_t *call)
+{
+    return NGX_OK;
+}
+
+
+void
 ngx_http_im_place_clean(ngx_http_im_call_t *call, ngx_str_t *user,
     ngx_str_t *conv_id)
 {
@@ -229,6 +315,30 @@ ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids, ngx_uint_t n,
             *p++ = ',';
         }
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_group_info_join(ngx_pool_t *pool, ngx_http_im_text_t *name,
+    ngx_http_im_text_t *img, ngx_http_im_text_t *description, ngx_str_t *info)
+{
+    size_t  len;
+
+    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
+          + name->escaped.len + img->escaped.len + description->escaped.len;
+
+    info->data = ngx_pnalloc(pool, len);
+    if (info->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
+                                        "\"description\":\"%V\"",
+                            &name->escaped, &img->escaped,
+                            &description->escaped)
+                - info->data;
 
     return NGX_OK;
 }

@@ -21,11 +21,11 @@ static int64_t ngx_http_im_inbox_step_number(ngx_str_t *time);
 
 void
 ngx_http_im_hint_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
-    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
+    ngx_str_t *id, ngx_http_im_cache_key_t *key)
 {
     key->kind = kind;
     key->scope = call->scope;
-    key->hash = hash;
+    key->hash = ngx_http_im_cache_hash(call->cache, id);
     key->id = *id;
 }
 
@@ -41,8 +41,7 @@ ngx_http_im_hint_put(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     values[0] = *value;
     ngx_str_null(&values[1]);
@@ -69,8 +68,7 @@ ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return NGX_DECLINED;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     ngx_http_im_cache_lock(call->cache);
     rc = ngx_http_im_cache_get(call->cache, &key, since, call->pool, values);
@@ -98,8 +96,7 @@ ngx_http_im_hint_forget(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     ngx_http_im_cache_forget(call->cache, &key);
 }

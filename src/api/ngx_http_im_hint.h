@@ -16,7 +16,7 @@
  */
 
 void ngx_http_im_hint_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
-    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key);
+    ngx_str_t *id, ngx_http_im_cache_key_t *key);
 
 /*
  * value: that of an entry put for a command sent after since, copied to the

@@ -35,12 +35,13 @@ if not owner and window ~= '0' then
         return 'recall_expired'
     end
 end
+-- the head first: if what follows is cut off, a repetition does it
 local rev = string.format('%06d', (sub(head, 30, 35) + 1) % 1000000)
-call('ZREM', KEYS[2], row)
-call('ZADD', KEYS[2], seq, sub(row, 1, at) .. 'r ' .. from .. ' ')
 if tonumber(sub(head, 2, 16)) == tonumber(seq) then
     call('SET', KEYS[1], sub(head, 1, 29) .. rev .. sub(head, 36, text))
 else
     call('SETRANGE', KEYS[1], 29, rev)
 end
+call('ZADD', KEYS[2], seq, sub(row, 1, at) .. 'r ' .. from .. ' ')
+call('ZREM', KEYS[2], row)
 return 'ok'
