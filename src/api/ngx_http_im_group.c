@@ -191,24 +191,25 @@ void
 ngx_http_im_places_find(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
 {
-    ngx_str_t           argv[3];
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_str_t   argv[3];
+    ngx_uint_t  i;
 
     places->users = users;
     places->n = n;
-    places->cmds = NULL;
+    places->cmds = ngx_palloc(call->pool, n * sizeof(ngx_http_im_cmd_t *));
+
+    if (places->cmds == NULL) {
+        call->pipeline->failed = 1;
+        return;
+    }
 
     ngx_str_set(&argv[0], "ZSCORE");
     argv[2] = call->conv_id;
 
     for (i = 0; i < n; i++) {
-        cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                   NGX_HTTP_IM_USER_GROUPS, &users[i], argv,
-                                   3);
-        if (i == 0) {
-            places->cmds = cmd;
-        }
+        places->cmds[i] = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                               NGX_HTTP_IM_USER_GROUPS,
+                                               &users[i], argv, 3);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
@@ -221,12 +222,13 @@ ngx_int_t
 ngx_http_im_places_found(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places)
 {
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
-        if (ngx_http_im_reply_string(&cmd->reply, &score) == NGX_ERROR) {
+    for (i = 0; i < places->n; i++) {
+        if (ngx_http_im_reply_string(&places->cmds[i]->reply, &score)
+            == NGX_ERROR)
+        {
             return ngx_http_im_call_store_error(call);
         }
     }
@@ -239,13 +241,14 @@ ngx_int_t
 ngx_http_im_places_leave(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, u_char *gone)
 {
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_reply_string(&cmd->reply, &score) != NGX_OK) {
+        if (ngx_http_im_reply_string(&places->cmds[i]->reply, &score)
+            != NGX_OK)
+        {
             continue;
         }
 
