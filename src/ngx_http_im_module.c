@@ -18,6 +18,8 @@ static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
     ngx_str_t *res, ngx_http_variable_value_t *v);
+static char *ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
@@ -192,6 +194,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       offsetof(ngx_http_im_loc_conf_t, options.idempotency_window),
       NULL },
 
+    { ngx_string("im_recall_window"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_recall_window,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.recall_window),
+      NULL },
+
     { ngx_string("set_im_conv_id"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_SIF_CONF|NGX_HTTP_LOC_CONF
                        |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE3,
@@ -360,6 +369,27 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
 }
 
 
+static char *
+ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t               *value;
+    ngx_http_im_options_t   *options;
+    ngx_http_im_loc_conf_t  *lcf = conf;
+
+    value = cf->args->elts;
+    options = &lcf->options;
+
+    if (options->recall_window == NGX_CONF_UNSET_MSEC
+        && ngx_strcmp(value[1].data, "off") == 0)
+    {
+        options->recall_window = NGX_HTTP_IM_RECALL_OFF;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_conf_set_msec_slot(cf, cmd, conf);
+}
+
+
 static ngx_int_t
 ngx_http_im_preconfiguration(ngx_conf_t *cf)
 {
@@ -374,6 +404,7 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     ngx_uint_t                  i;
     ngx_http_im_pass_t        **pass;
     ngx_http_im_main_conf_t    *imcf;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_im_redis_conf_t  **store;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
@@ -411,12 +442,20 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         store[i]->scripts = imcf->scripts;
         store[i]->nscripts = NGX_HTTP_IM_SCRIPT_TRIAL;
         store[i]->trial = &imcf->scripts[NGX_HTTP_IM_SCRIPT_TRIAL];
+
+        if (ngx_http_im_redis_conf_resolver(cf, store[i], clcf->resolver,
+                                            clcf->resolver_timeout)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
@@ -432,6 +471,8 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
     if (imcf == NULL) {
         return NULL;
     }
+
+    ngx_http_im_unsent_init(&imcf->unsent);
 
     imcf->scripts = ngx_http_im_scripts_create(cf->pool);
 
@@ -479,6 +520,7 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
     conf->options.group_add = NGX_CONF_UNSET_UINT;
     conf->options.groups_max = NGX_CONF_UNSET_UINT;
     conf->options.idempotency_window = NGX_CONF_UNSET_MSEC;
+    conf->options.recall_window = NGX_CONF_UNSET_MSEC;
     conf->options.read_on_fetch = NGX_CONF_UNSET;
     conf->options.reply_full = NGX_CONF_UNSET_UINT;
 
@@ -514,6 +556,8 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->groups_max, prev->groups_max, 1000);
     ngx_conf_merge_msec_value(conf->idempotency_window,
                               prev->idempotency_window, 86400000);
+    ngx_conf_merge_msec_value(conf->recall_window, prev->recall_window,
+                              120000);
     ngx_conf_merge_value(conf->read_on_fetch, prev->read_on_fetch, 1);
     ngx_conf_merge_uint_value(conf->reply_full, prev->reply_full, 0);
 

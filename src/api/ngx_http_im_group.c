@@ -9,6 +9,7 @@ static ngx_int_t ngx_http_im_place_parse(ngx_http_im_reply_t *reply,
 static ngx_http_im_cmd_t *ngx_http_im_place_leave(ngx_http_im_call_t *call,
     ngx_str_t *user, ngx_str_t *conv_id, ngx_str_t *score);
 static ngx_int_t ngx_http_im_places_refused(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_places_left(ngx_http_im_call_t *call);
 
 
 static const ngx_http_im_key_e  ngx_http_im_place_keys[] = {
@@ -166,6 +167,91 @@ ngx_http_im_places_refused(ngx_http_im_call_t *call)
     places = call->state;
 
     return ngx_http_im_call_error(call, places->error);
+}
+
+
+void
+ngx_http_im_places_find(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
+{
+    ngx_str_t           argv[3];
+    ngx_uint_t          i;
+    ngx_http_im_cmd_t  *cmd;
+
+    places->users = users;
+    places->n = n;
+    places->cmds = NULL;
+
+    ngx_str_set(&argv[0], "ZSCORE");
+    argv[2] = call->conv_id;
+
+    for (i = 0; i < n; i++) {
+        cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                   NGX_HTTP_IM_USER_GROUPS, &users[i], argv,
+                                   3);
+        if (i == 0) {
+            places->cmds = cmd;
+        }
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places find conv:\"%V\" users:%ui job:%p",
+                   &call->conv_id, n, call->job);
+}
+
+
+ngx_int_t
+ngx_http_im_places_found(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places)
+{
+    ngx_str_t           score;
+    ngx_uint_t          i;
+    ngx_http_im_cmd_t  *cmd;
+
+    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+        if (ngx_http_im_reply_string(&cmd->reply, &score) == NGX_ERROR) {
+            return ngx_http_im_call_store_error(call);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_places_leave(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, u_char *gone)
+{
+    ngx_str_t           score;
+    ngx_uint_t          i;
+    ngx_http_im_cmd_t  *cmd;
+
+    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+
+        if (ngx_http_im_reply_string(&cmd->reply, &score) != NGX_OK) {
+            continue;
+        }
+
+        if (gone[i] == '1') {
+            (void) ngx_http_im_place_leave(call, &places->users[i],
+                                           &call->conv_id, &score);
+        } else {
+            ngx_http_im_place_clean(call, &places->users[i], &call->conv_id);
+        }
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places leave conv:\"%V\" left:%ui job:%p",
+                   &call->conv_id, call->pipeline->n, call->job);
+
+    return ngx_http_im_call_continue(call, ngx_http_im_places_left);
+}
+
+
+static ngx_int_t
+ngx_http_im_places_left(ngx_http_im_call_t *call)
+{
+    return NGX_OK;
 }
 
 

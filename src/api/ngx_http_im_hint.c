@@ -186,11 +186,11 @@ ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
 
 
 void
-ngx_http_im_inbox_step(ngx_str_t *time, int64_t *start, int64_t *end)
+ngx_http_im_inbox_step(int64_t ms, int64_t *start, int64_t *end)
 {
     int64_t  step;
 
-    step = ngx_http_im_inbox_step_number(time);
+    step = ms >> NGX_HTTP_IM_INBOX_SHIFT;
 
     *start = step << NGX_HTTP_IM_INBOX_SHIFT;
     *end = ((step + 1) << NGX_HTTP_IM_INBOX_SHIFT) - 1;
@@ -206,22 +206,30 @@ ngx_http_im_inbox_step_number(ngx_str_t *time)
 
 
 /*
- * Rows, each after its length in two bytes.  They are the whole timeline if
- * the last one is that of the first message.
+ * The revision, then rows, each after its length in two bytes.  They are the
+ * whole timeline if the last one is that of the first message.
  */
 
 ngx_int_t
-ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rows)
+ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rev,
+    ngx_str_t *rows)
 {
     ngx_str_t          text, rest;
     ngx_http_im_row_t  row;
 
     if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id,
                              ngx_current_msec - NGX_HTTP_IM_RECENT_TTL, rows)
-        != NGX_OK)
+        != NGX_OK
+        || rows->len < NGX_HTTP_IM_HEAD_REV_LEN)
     {
         return NGX_DECLINED;
     }
+
+    rev->data = rows->data;
+    rev->len = NGX_HTTP_IM_HEAD_REV_LEN;
+
+    rows->data += NGX_HTTP_IM_HEAD_REV_LEN;
+    rows->len -= NGX_HTTP_IM_HEAD_REV_LEN;
 
     ngx_str_null(&text);
 
@@ -261,14 +269,14 @@ ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row)
 
 
 void
-ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
-    ngx_msec_t sent)
+ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_str_t *rev,
+    ngx_http_im_reply_t *reply, ngx_msec_t sent)
 {
     u_char      *p, buf[NGX_HTTP_IM_CACHE_MAX];
     ngx_str_t    rows, *row;
     ngx_uint_t   i;
 
-    p = buf;
+    p = ngx_cpymem(buf, rev->data, rev->len);
 
     for (i = 0; i < reply->nelts; i++) {
         row = &reply->elts[i].str;

@@ -6,23 +6,35 @@ static const ngx_str_t  ngx_http_im_response_json =
     ngx_string("application/json");
 
 
-ngx_int_t
-ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call)
+off_t
+ngx_http_im_response_close(ngx_http_im_call_t *call)
 {
-    off_t                  length;
-    ngx_http_im_writer_t  *w;
-
-    w = &call->writer;
-
-    if (w->first == NULL) {
-        ngx_http_im_write_lit(w, "{}");
+    if (call->writer.first == NULL) {
+        ngx_http_im_write_lit(&call->writer, "{}");
     }
 
-    length = ngx_http_im_writer_close(w);
+    return ngx_http_im_writer_close(&call->writer);
+}
 
-    if (length == NGX_ERROR
-        || ngx_http_im_response_set(r, "X-IM-Conv-Id", &call->made_conv)
-           != NGX_OK
+
+void
+ngx_http_im_response_free(ngx_http_im_call_t *call)
+{
+    ngx_chain_t  *cl;
+
+    for (cl = call->writer.first; cl; cl = cl->next) {
+        (void) ngx_pfree(call->writer.pool, cl->buf->start);
+    }
+
+    call->writer.first = NULL;
+}
+
+
+ngx_int_t
+ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call,
+    off_t length)
+{
+    if (ngx_http_im_response_set(r, "X-IM-Conv-Id", &call->made_conv) != NGX_OK
         || ngx_http_im_response_set(r, "X-IM-Msg-Id", &call->made_msg)
            != NGX_OK
         || ngx_http_im_response_set(r, "X-IM-Msg-Time", &call->made_time)
@@ -32,8 +44,8 @@ ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call)
     }
 
     return ngx_http_im_response_send(r, NGX_HTTP_OK,
-                                     &ngx_http_im_response_json, w->first,
-                                     length);
+                                     &ngx_http_im_response_json,
+                                     call->writer.first, length);
 }
 
 

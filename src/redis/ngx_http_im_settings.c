@@ -54,8 +54,6 @@ static const struct {
 #define ngx_http_im_settings_unknown(i)   ((ngx_uint_t) 0x100 << (i))
 
 
-static u_char *ngx_http_im_settings_text(ngx_uint_t unmet, u_char *p,
-    u_char *last);
 static ngx_uint_t ngx_http_im_settings_setting(
     const ngx_http_im_settings_t *settings, ngx_uint_t i,
     ngx_http_im_cmd_t *cmd);
@@ -271,7 +269,7 @@ ngx_http_im_settings_reason(ngx_uint_t unmet)
 }
 
 
-static u_char *
+u_char *
 ngx_http_im_settings_text(ngx_uint_t unmet, u_char *p, u_char *last)
 {
     u_char      *start;

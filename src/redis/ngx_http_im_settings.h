@@ -52,6 +52,9 @@ ngx_uint_t ngx_http_im_settings_role(ngx_http_im_cmd_t *cmd);
 ngx_uint_t ngx_http_im_settings_check(const ngx_http_im_settings_t *settings,
     ngx_http_im_cmd_t *cmd);
 
+/* settings among the bits in words; returns the end of what was written */
+u_char *ngx_http_im_settings_text(ngx_uint_t unmet, u_char *p, u_char *last);
+
 /* why the server is not used, for the line of a call */
 const char *ngx_http_im_settings_reason(ngx_uint_t unmet);
 

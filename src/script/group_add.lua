@@ -15,6 +15,7 @@ if who ~= '' and ARGV[2] == '1'
 then
     return 'forbidden'
 end
+if string.sub(head, 1, 1) == '2' then return 'dismissed' end
 if count > limit then return 'group_full' end
 if count == 0 then return 'none' end
 local new, shown, seq = {}, {}, tonumber(string.sub(head, 2, 16))
