@@ -35,6 +35,10 @@ static ngx_int_t ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_bool(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_time(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value);
 static ngx_int_t ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
@@ -58,6 +62,8 @@ static const ngx_http_im_field_pt  ngx_http_im_field_readers[] = {
     ngx_http_im_field_name,
     ngx_http_im_field_text,
     ngx_http_im_field_int,
+    ngx_http_im_field_bool,
+    ngx_http_im_field_time,
     ngx_http_im_field_ids,
     ngx_http_im_field_objects
 };
@@ -313,6 +319,33 @@ ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
     return ngx_http_im_field_range(ctx, field, value->number,
                                    "%V must be between %L and %L",
                                    "%V must be at least %L");
+}
+
+
+static ngx_int_t
+ngx_http_im_field_bool(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
+{
+    if (value->json == NULL || !json_is_boolean(value->json)) {
+        return ngx_http_im_field_bad(ctx, "%V must be true or false", field);
+    }
+
+    *(ngx_uint_t *) dst = json_is_true(value->json);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_time(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
+{
+    ngx_http_im_time_t  *time;
+
+    time = dst;
+    time->set = 1;
+
+    return ngx_http_im_field_int(ctx, field, value, &time->ms);
 }
 
 

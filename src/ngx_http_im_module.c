@@ -18,6 +18,8 @@ static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
     ngx_str_t *res, ngx_http_variable_value_t *v);
+static char *ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
@@ -90,6 +92,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
     { ngx_string("im_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_im_status_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_im_health_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -192,6 +201,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       offsetof(ngx_http_im_loc_conf_t, options.idempotency_window),
       NULL },
 
+    { ngx_string("im_recall_window"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_recall_window,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.recall_window),
+      NULL },
+
     { ngx_string("set_im_conv_id"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_SIF_CONF|NGX_HTTP_LOC_CONF
                        |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE3,
@@ -258,9 +274,9 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (lcf->status) {
-        return "cannot stand beside im_status; give that a location of its "
-               "own";
+    if (lcf->status || lcf->health) {
+        return "cannot stand beside im_status or im_health; give that a "
+               "location of its own";
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -360,6 +376,27 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
 }
 
 
+static char *
+ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t               *value;
+    ngx_http_im_options_t   *options;
+    ngx_http_im_loc_conf_t  *lcf = conf;
+
+    value = cf->args->elts;
+    options = &lcf->options;
+
+    if (options->recall_window == NGX_CONF_UNSET_MSEC
+        && ngx_strcmp(value[1].data, "off") == 0)
+    {
+        options->recall_window = NGX_HTTP_IM_RECALL_OFF;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_conf_set_msec_slot(cf, cmd, conf);
+}
+
+
 static ngx_int_t
 ngx_http_im_preconfiguration(ngx_conf_t *cf)
 {
@@ -412,6 +449,13 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    if (imcf->has_health && imcf->stores.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "there is an im_health, but no store: add an im_pass, "
+                      "or an im_redis");
+        return NGX_ERROR;
+    }
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     store = imcf->stores.elts;
 
@@ -441,6 +485,9 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
     if (imcf == NULL) {
         return NULL;
     }
+
+    ngx_http_im_unsent_init(&imcf->unsent);
+    ngx_http_im_health_init(&imcf->health);
 
     imcf->scripts = ngx_http_im_scripts_create(cf->pool);
 
@@ -488,6 +535,7 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
     conf->options.group_add = NGX_CONF_UNSET_UINT;
     conf->options.groups_max = NGX_CONF_UNSET_UINT;
     conf->options.idempotency_window = NGX_CONF_UNSET_MSEC;
+    conf->options.recall_window = NGX_CONF_UNSET_MSEC;
     conf->options.read_on_fetch = NGX_CONF_UNSET;
     conf->options.reply_full = NGX_CONF_UNSET_UINT;
 
@@ -523,6 +571,8 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->groups_max, prev->groups_max, 1000);
     ngx_conf_merge_msec_value(conf->idempotency_window,
                               prev->idempotency_window, 86400000);
+    ngx_conf_merge_msec_value(conf->recall_window, prev->recall_window,
+                              120000);
     ngx_conf_merge_value(conf->read_on_fetch, prev->read_on_fetch, 1);
     ngx_conf_merge_uint_value(conf->reply_full, prev->reply_full, 0);
 
@@ -560,13 +610,17 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if ((clcf->noname || clcf->lmt_excpt) && !lcf->pass && !lcf->status) {
+    if ((clcf->noname || clcf->lmt_excpt)
+        && !lcf->pass && !lcf->status && !lcf->health)
+    {
         lcf->pass = up->pass;
         lcf->status = up->status;
+        lcf->health = up->health;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = lcf->pass ? ngx_http_im_handler
                           : lcf->status ? ngx_http_im_status_handler
+                          : lcf->health ? ngx_http_im_health_handler
                           : NULL;
         }
     }
@@ -599,7 +653,7 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 
     ngx_http_im_status_attach(imcf, cycle->log);
 
-    if (imcf->passes.nelts == 0) {
+    if (imcf->passes.nelts == 0 && !imcf->has_health) {
         return NGX_OK;
     }
 

@@ -44,6 +44,10 @@ typedef struct {
 } ngx_http_im_op_t;
 
 
+/* for recall_window */
+#define NGX_HTTP_IM_RECALL_OFF   ((ngx_msec_t) NGX_MAX_INT_T_VALUE)
+
+
 /* who may add members, where the caller is known */
 
 typedef enum {
@@ -65,6 +69,7 @@ typedef struct {
     ngx_uint_t                     group_add;  /* ngx_http_im_group_add_e */
     ngx_uint_t                     groups_max;
     ngx_msec_t                     idempotency_window;
+    ngx_msec_t                     recall_window; /* 0: without end */
     ngx_flag_t                     read_on_fetch;
     ngx_uint_t                     reply_full;
 } ngx_http_im_options_t;

@@ -149,7 +149,9 @@ ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    *position = value.seq;
+    /* joining is not reading: the last message before it is unread, too */
+
+    *position = value.seq - value.joined;
 
     return NGX_OK;
 }
@@ -216,8 +218,8 @@ ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call)
         return ngx_http_im_call_store_error(call);
     }
 
-    if (call->user.len
-        && ngx_http_im_conv_user_index(&head, &call->user) == NGX_DECLINED)
+    if (call->from_id.len
+        && ngx_http_im_conv_user_index(&head, &call->from_id) == NGX_DECLINED)
     {
         return ngx_http_im_call_error(call, NGX_HTTP_IM_NOT_MEMBER);
     }

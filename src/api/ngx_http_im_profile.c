@@ -19,6 +19,8 @@ static ngx_inline ngx_http_im_profile_t **ngx_http_im_profile_bucket(
     ngx_http_im_profiles_t *profiles, uint32_t hash);
 static ngx_int_t ngx_http_im_profiles_grow(ngx_http_im_call_t *call,
     ngx_http_im_profiles_t *profiles);
+static void ngx_http_im_profile_key(ngx_http_im_call_t *call,
+    ngx_http_im_profile_t *profile, ngx_http_im_cache_key_t *key);
 static ngx_uint_t ngx_http_im_profiles_cached(ngx_http_im_call_t *call,
     ngx_http_im_profile_t *profile);
 
@@ -202,6 +204,19 @@ ngx_http_im_profiles_fetch(ngx_http_im_call_t *call,
 }
 
 
+/* the user was hashed for the table, under the key of the cache */
+
+static void
+ngx_http_im_profile_key(ngx_http_im_call_t *call,
+    ngx_http_im_profile_t *profile, ngx_http_im_cache_key_t *key)
+{
+    key->kind = NGX_HTTP_IM_CACHE_PROFILE;
+    key->scope = call->scope;
+    key->hash = profile->hash;
+    key->id = profile->id;
+}
+
+
 /* are all of them in the cache?  Some are looked up under one lock */
 
 static ngx_uint_t
@@ -224,8 +239,7 @@ ngx_http_im_profiles_cached(ngx_http_im_call_t *call,
             ngx_http_im_cache_lock(call->cache);
         }
 
-        ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
-                             profile->hash, &key);
+        ngx_http_im_profile_key(call, profile, &key);
 
         profile->known = (ngx_http_im_cache_get(call->cache, &key, since,
                                                 call->pool, profile->text)
@@ -269,8 +283,7 @@ ngx_http_im_profile_parse(ngx_http_im_call_t *call,
     profile->known = 1;
 
     if (call->cache) {
-        ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, &profile->id,
-                             profile->hash, &key);
+        ngx_http_im_profile_key(call, profile, &key);
 
         ngx_http_im_cache_put(call->cache, &key, profile->sent,
                               profile->text);
@@ -290,8 +303,7 @@ ngx_http_im_profile_forget(ngx_http_im_call_t *call, ngx_str_t *id)
                    id, call->job);
 
     if (call->cache) {
-        ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, id,
-                             ngx_http_im_cache_hash(call->cache, id), &key);
+        ngx_http_im_hint_key(call, NGX_HTTP_IM_CACHE_PROFILE, id, &key);
 
         ngx_http_im_cache_forget(call->cache, &key);
     }

@@ -24,6 +24,10 @@ static void ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_im_cleanup(void *data);
 
 
+static const ngx_str_t  ngx_http_im_unsent_text =
+    ngx_string("too many answers wait to be read by the client");
+
+
 ngx_int_t
 ngx_http_im_handler_init(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
 {
@@ -246,6 +250,14 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 
     rc = ngx_http_im_check(r, ctx);
 
+    if (rc == NGX_OK && !ngx_http_im_request_may_answer(r, ctx, 0)) {
+        rc = ngx_http_im_error_set(call->pool, &call->error,
+                                   NGX_HTTP_IM_STORE_UNAVAILABLE, "%V",
+                                   &ngx_http_im_unsent_text);
+        ngx_http_im_finish(ctx, rc);
+        return;
+    }
+
     if (rc == NGX_OK) {
         rc = ngx_http_im_call_run(call);
     }
@@ -438,6 +450,7 @@ ngx_http_im_detached_handler(ngx_http_im_job_t *job)
 static void
 ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
 {
+    off_t                 length;
     ngx_str_t            *text;
     ngx_http_request_t   *r;
     ngx_http_im_call_t   *call;
@@ -448,20 +461,38 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_im_variables_set(r, ctx);
 
+    length = (rc == NGX_OK) ? ngx_http_im_response_close(call) : 0;
+
+    if (length == NGX_ERROR) {
+        rc = NGX_ERROR;
+    }
+
     id = ngx_http_im_call_code(call, rc);
     text = (rc == NGX_DECLINED && call->error.text.len) ? &call->error.text
                                                         : NULL;
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && !ctx->op->write
+        && !ngx_http_im_request_may_answer(r, ctx, length))
+    {
+        ngx_http_im_response_free(call);
+
+        id = NGX_HTTP_IM_STORE_UNAVAILABLE;
+        text = (ngx_str_t *) &ngx_http_im_unsent_text;
+    }
+
+    if (id == NGX_HTTP_IM_OK) {
 
         /* $im_code in a header of the answer */
 
         ctx->code = ngx_http_im_error_code(id);
 
-        rc = ngx_http_im_response(r, call);
+        rc = ngx_http_im_response(r, call, length);
 
         if (rc == NGX_ERROR && !r->header_sent) {
             id = ngx_http_im_call_code(call, rc);
+
+        } else if (rc == NGX_AGAIN) {
+            ngx_http_im_request_unsent_add(r, ctx, length);
         }
     }
 

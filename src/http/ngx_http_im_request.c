@@ -4,6 +4,8 @@
 
 
 static void ngx_http_im_request_cleanup(void *data);
+static ngx_int_t ngx_http_im_request_holder_set(ngx_http_request_t *r,
+    ngx_http_im_ctx_t *ctx);
 
 
 ngx_http_im_ctx_t *
@@ -76,6 +78,10 @@ ngx_http_im_request_cleanup(void *data)
     ngx_http_im_ctx_t  *ctx = data;
 
     ngx_http_im_body_end(&ctx->body);
+
+    if (ctx->holder) {
+        ngx_http_im_unsent_subtract(ctx->holder, ctx->unsent);
+    }
 }
 
 
@@ -144,6 +150,97 @@ ngx_http_im_request_caller(ngx_http_request_t *r, ngx_http_im_call_t *call)
          : call->from_id.len ? &call->from_id
          : call->conv_id.len ? &call->conv_id
          : &r->connection->addr_text;
+}
+
+
+static ngx_int_t
+ngx_http_im_request_holder_set(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    u_char            *p;
+    ngx_str_t         *user;
+    ngx_connection_t  *c;
+
+    user = &ctx->call->user;
+
+    p = ngx_pnalloc(r->pool, 2 + ngx_max(user->len, NGX_ATOMIC_T_LEN));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->holder_key.data = p;
+
+    if (user->len) {
+        p = ngx_cpymem(p, "u:", 2);
+        p = ngx_cpymem(p, user->data, user->len);
+
+    } else {
+        c = r->connection;
+
+        /* of HTTP/2, the number is that of the client's connection */
+
+#if (NGX_HTTP_V3)
+        if (c->quic) {
+            c = c->quic->parent;
+        }
+#endif
+
+        p = ngx_sprintf(p, "c:%uA", c->number);
+    }
+
+    ctx->holder_key.len = p - ctx->holder_key.data;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_im_request_may_answer(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    size_t length)
+{
+    ngx_uint_t                allowed;
+    ngx_http_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
+
+    if (imcf->unsent.size == 0) {
+        return 1;
+    }
+
+    if (ctx->holder_key.len == 0
+        && ngx_http_im_request_holder_set(r, ctx) != NGX_OK)
+    {
+        return 0;
+    }
+
+    allowed = ngx_http_im_unsent_allows(&imcf->unsent, &ctx->holder_key,
+                                        length + NGX_HTTP_IM_UNSENT_REQUEST,
+                                        r->connection->log);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im unsent \"%V\" length:%uz all:%uz allowed:%ui",
+                   &ctx->holder_key, length, imcf->unsent.size, allowed);
+
+    return allowed;
+}
+
+
+void
+ngx_http_im_request_unsent_add(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    size_t length)
+{
+    ngx_http_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
+
+    if (ctx->holder_key.len == 0
+        && ngx_http_im_request_holder_set(r, ctx) != NGX_OK)
+    {
+        return;
+    }
+
+    ctx->unsent = length + ctx->body.len + NGX_HTTP_IM_UNSENT_REQUEST;
+    ctx->holder = ngx_http_im_unsent_add(&imcf->unsent, &ctx->holder_key,
+                                         ctx->unsent, r->connection->log);
 }
 
 

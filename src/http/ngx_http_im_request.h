@@ -41,6 +41,18 @@ ngx_http_im_call_t *ngx_http_im_request_call(ngx_http_request_t *r,
 ngx_str_t *ngx_http_im_request_caller(ngx_http_request_t *r,
     ngx_http_im_call_t *call);
 
+/*
+ * Answers that the client has not taken belong to the user of the call, or to
+ * a connection with all of its streams.  Whether one of this length may be
+ * added; 0: any.
+ */
+ngx_uint_t ngx_http_im_request_may_answer(ngx_http_request_t *r,
+    ngx_http_im_ctx_t *ctx, size_t length);
+
+/* counts the answer until the request is freed */
+void ngx_http_im_request_unsent_add(ngx_http_request_t *r,
+    ngx_http_im_ctx_t *ctx, size_t length);
+
 /* once for each request: for the access log and the statistics */
 void ngx_http_im_record_code(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
     ngx_http_im_error_e id);

@@ -21,7 +21,7 @@ static const ngx_http_im_op_t *ngx_http_im_variable_route(
 static ngx_int_t ngx_http_im_variable_set(ngx_http_variable_value_t *v,
     const ngx_str_t *value);
 static ngx_int_t ngx_http_im_variable_id(ngx_http_variable_value_t *v,
-    ngx_str_t *id);
+    ngx_str_t *id, ngx_uint_t valid);
 
 
 static ngx_http_variable_t  ngx_http_im_vars[] = {
@@ -110,9 +110,10 @@ ngx_http_im_variable_set(ngx_http_variable_value_t *v, const ngx_str_t *value)
 /* what a caller has written is shown only if it has the form of an id */
 
 static ngx_int_t
-ngx_http_im_variable_id(ngx_http_variable_value_t *v, ngx_str_t *id)
+ngx_http_im_variable_id(ngx_http_variable_value_t *v, ngx_str_t *id,
+    ngx_uint_t valid)
 {
-    if (!ngx_http_im_id_user_valid(id)) {
+    if (!valid) {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -190,7 +191,8 @@ ngx_http_im_variable_from_id(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    return ngx_http_im_variable_id(v, &ctx->from_id);
+    return ngx_http_im_variable_id(v, &ctx->from_id,
+                              ngx_http_im_id_user_valid(&ctx->from_id));
 }
 
 
@@ -204,12 +206,14 @@ ngx_http_im_variable_conv_id(ngx_http_request_t *r,
     ctx = ngx_http_im_request_ctx_find(r);
 
     if (ctx) {
-        return ngx_http_im_variable_id(v, &ctx->conv_id);
+        return ngx_http_im_variable_id(v, &ctx->conv_id,
+                                  ngx_http_im_id_conv_valid(&ctx->conv_id));
     }
 
     (void) ngx_http_im_variable_route(r, &conv_id);
 
-    return ngx_http_im_variable_id(v, &conv_id);
+    return ngx_http_im_variable_id(v, &conv_id,
+                                   ngx_http_im_id_conv_valid(&conv_id));
 }
 
 

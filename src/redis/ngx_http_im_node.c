@@ -294,6 +294,7 @@ ngx_http_im_node_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
     node = conn->endpoint->data;
 
     cmd->generation = node->generation;
+    cmd->conn = conn;
 
     if (ngx_http_im_cmd_pool(cmd) == NULL) {
         ngx_http_im_stat_inc(node->jobs->stat, NGX_HTTP_IM_STAT_LATE);

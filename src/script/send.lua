@@ -48,12 +48,15 @@ if cid ~= '' then
     if row then
         local sp = string.find(row, ' ', 1, true)
         if now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
+            -- of a recalled message nothing is left to compare
             local same = sub(row, sp + 15) == body
+                or sub(row, sp + 16, sp + 16) == 'r'
             return same and sub(row, 1, sp + 13) .. peer
                 or 'idempotency_conflict'
         end
     end
 end
+if group and sub(head, 1, 1) == '2' then return 'dismissed' end
 -- A row of this sequence, which the head does not know, is of a write that
 -- was cut off.  In a busy conversation only a client_msg_id looks for it.
 if check then
