@@ -22,12 +22,15 @@ ZADD c:i XX 0 x
 ZRANGE c:i 0 0
 ZREM c:i x
 ZSCORE c:i x
+HDEL c:g x
 HEXISTS c:g x
 HGET c:g x
 HLEN c:g
 HMGET c:g x
 HSET c:g x x x
+HDEL c:x x
 HGET c:x x
+HGETALL c:x
 HMGET c:x x
 HSET c:x x x x
 ZADD u:i XX 0 x
@@ -36,7 +39,7 @@ ZREVRANGEBYSCORE u:i 0 0
 ZADD u:g XX 0 x
 ZCARD u:g
 ZREM u:g x
-ZREVRANGE u:g 0 0
+ZRANGE u:g 0 0
 ZSCORE u:g x
 HMGET u:p x
 HSET u:p x x x
