@@ -98,6 +98,8 @@ my %call_of = (
     user => '/im/user/set', user_get => '/im/user/get',
     group_create => '/im/creat/group', group_add => '/im/add/group/merber',
     group_list => '/im/group/{conv_id}/list',
+    map({ ("group_$_" => "/im/group/{conv_id}/$_") }
+        qw(alias set leave remove transfer dismiss)),
 );
 
 my %fields = map { $_ => [] } values %call_of;

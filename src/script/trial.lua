@@ -28,6 +28,7 @@ HGET c:g x
 HLEN c:g
 HMGET c:g x
 HSET c:g x x x
+HDEL c:x x
 HGET c:x x
 HGETALL c:x
 HMGET c:x x
