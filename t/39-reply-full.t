@@ -121,6 +121,11 @@ my @cases = (
                                   } ],
     [ 'user_get', '/im/user/get', { ids => ['ann'] } ],
     [ 'conv_read', "/im/conv/$conv/read", { from_id => 'ann' }, 'ann', $conv ],
+    [ 'conv_hide', "/im/conv/$conv/hide", { from_id => 'ann' }, 'ann', $conv ],
+    [ 'conv_readers', "/im/conv/$conv/readers", { from_id => 'bob' }, 'bob',
+      $conv ],
+    [ 'recall', '/im/msg/recall', { from_id => 'ann', conv_id => $conv,
+                                    msg_id => $id }, 'ann', $conv ],
     [ 'unread', '/im/unread', { from_id => 'bob' }, 'bob' ],
 );
 
