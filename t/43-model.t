@@ -45,6 +45,14 @@ sub reads {
     $c->{read}{$user} = max $c->{read}{$user} // 0, $seq;
 }
 
+sub gone {
+    my ($c, $user) = @_;
+    delete $c->{$_}{$user} for qw(join read own alias);
+    $c->{users} = [ grep { $_ ne $user } @{ $c->{users} } ];
+}
+
+sub group { return pick(grep { $_->{type} } values %conv) }
+
 sub stored {
     my ($c, $from, $text, $type, $r) = @_;
     push @{ $c->{msgs} }, { from => $from, msg => $text, type => $type,
@@ -84,6 +92,25 @@ sub check_list {
             if defined $previous && $previous < $e->{last_time};
         $previous = $e->{last_time};
     }
+}
+
+sub check_members {
+    my $c = shift;
+    my @order = ((grep { $_ eq $c->{owner} } @{ $c->{users} }),
+                 (grep { $_ ne $c->{owner} } @{ $c->{users} }));
+    same(join(' ', map { "$_->{id}=$_->{alias}" } @{ $t->members($c->{id}) }),
+         join(' ', map { "$_=" . ($c->{alias}{$_} // '') } @order),
+         "members of $c->{id}");
+}
+
+# a call on a group: its code is compared, '' for 200
+sub group_call {
+    my ($c, $call, $want, %body) = @_;
+    my $r = $t->post("/im/group/$c->{id}/$call", \%body);
+    same($r->code, $want, "$call $c->{id}");
+    same($r->body, '{}', "$call $c->{id}") if $want eq '';
+    return "$call $c->{id} " . join(' ', map { ref() ? "[@$_]" : $_ } %body)
+           . ": $want";
 }
 
 sub check_page {
@@ -129,8 +156,14 @@ my %step = (
     },
     send_in => sub {
         my $c = pick(values %conv) or return;
-        my $from = pick(@{ $c->{users} });
+        my $from = pick(@{ $c->{users} }) // return;
         my $text = text(++$n);
+        if ($c->{dismissed}) {
+            same($t->post('/im/send/msg', { from_id => $from, msg => $text,
+                 conv_id => $c->{id}, msg_type => 0 })->code, 'dismissed',
+                 "send in $c->{id}");
+            return "$from in $c->{id}, which is dismissed";
+        }
         my $r = $t->say_in($from => $c->{id}, $text);
         stored($c, $from, $text, 0, $r);
         return "$from in $c->{id}: $text";
@@ -146,7 +179,7 @@ my %step = (
     },
     read => sub {
         my $c = pick(values %conv) or return;
-        my $user = pick(@{ $c->{users} });
+        my $user = pick(@{ $c->{users} }) // return;
         my $seq = rand() < 0.5 ? 0 : 1 + int rand last_seq($c);
         $seq = 0 if $seq > last_seq($c);
         $t->mark($user => $c->{id}, $seq ? $c->{msgs}[$seq - 1]{id} : ());
@@ -182,13 +215,17 @@ my %step = (
         my $id = $t->group($owner, \@more, rand() < 0.5 ? ()
             : (conv_id => pick("g$made", "$made" . 'z' x (64 - length $made))));
         $conv{$id} = { id => $id, type => 1, users => \@all, msgs => [],
+                       owner => $owner,
                        join => { map { $_ => 0 } @all } };
         return "$id by $owner: @more";
     },
     join => sub {
-        my $c = pick(grep { $_->{type} } values %conv) or return;
+        my $c = group() or return;
         my @new = map { pick(@users) } 1 .. 1 + rand 2;
-        $t->add($c->{id}, @new);
+        my $r = $t->post('/im/add/group/merber', { conv_id => $c->{id},
+                                                   member => \@new });
+        same($r->code, $c->{dismissed} ? 'dismissed' : '', "into $c->{id}");
+        return "nobody into $c->{id}" if $c->{dismissed};
         for (@new) {
             next if exists $c->{join}{$_};
             push @{ $c->{users} }, $_;
@@ -196,6 +233,46 @@ my %step = (
         }
         return "@new into $c->{id}";
     },
+    leave => sub {
+        my ($c, $user) = (group() || return, pick(@users));
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $user eq $c->{owner} && !$c->{dismissed} ? 'is_owner' : '';
+        my $what = group_call($c, 'leave', $code, from_id => $user);
+        gone($c, $user) if $code eq '';
+        return $what;
+    },
+    owner => sub {      # what an owner may, by anybody
+        my ($c, $user) = (group() || return, pick(@users));
+        $user = $c->{owner} if rand() < 0.5;
+        my $call = pick(qw(remove remove transfer transfer set dismiss));
+        my ($to, @member) = map { pick(@users) } 1 .. 1 + rand 3;
+        return if $call eq 'dismiss' && rand() < 0.8;
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $user ne $c->{owner} ? 'forbidden'
+            : $call eq 'remove' && (grep { $_ eq $user } @member) ? 'bad_request'
+            : $call eq 'transfer' && !exists $c->{join}{$to} ? 'not_member'
+            : $call ne 'dismiss' && $c->{dismissed} ? 'dismissed' : '';
+        my $what = group_call($c, $call, $code, from_id => $user,
+            $call eq 'remove' ? (member => \@member)
+            : $call eq 'transfer' ? (to_id => $to)
+            : $call eq 'set' ? (description => text(++$n)) : ());
+        return $what if $code ne '';
+        if ($call eq 'remove') { gone($c, $_) for @member }
+        $c->{owner} = $to if $call eq 'transfer';
+        $c->{dismissed} = 1 if $call eq 'dismiss';
+        return $what;
+    },
+    alias => sub {
+        my ($c, $user) = (group() || return, pick(@users));
+        my $alias = pick('', 'Al', "\x{6587}") ;
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $c->{dismissed} ? 'dismissed' : '';
+        my $what = group_call($c, 'alias', $code, id => $user, alias => $alias);
+        $c->{alias}{$user} = $alias if $code eq '';
+        return $what;
+    },
+    members => sub { my $c = group() or return; check_members($c);
+                     return $c->{id} },
     total => sub {
         my $user = pick(@users);
         my $sum = 0;
@@ -210,6 +287,7 @@ my %step = (
 my @deck = map { my ($name, $times) = @$_; ($name) x $times } (
     [ send_to => 6 ], [ send_in => 8 ], [ read => 4 ], [ page => 4 ],
     [ from_to => 3 ], [ join => 2 ], [ create => 1 ], [ stranger => 1 ],
+    [ leave => 1 ], [ owner => 2 ], [ alias => 1 ], [ members => 1 ],
     [ total => 5 ], [ list => 4 ],
 );
 
@@ -234,11 +312,7 @@ if (!@failed) {
         $sum += unread($_, $user) for mine($user);
         same($t->unread($user), $sum, "total of $user");
     }
-    for my $c (values %conv) {
-        next if !$c->{type};
-        same(join(' ', map { $_->{id} } @{ $t->members($c->{id}) }),
-             "@{ $c->{users} }", "members of $c->{id}");
-    }
+    check_members($_) for grep { $_->{type} } values %conv;
     is_deeply(\@failed, [], 'and so does the end')
         or diag("IM_SEED=$seed");
     ok($n > $steps / 4, "$n messages, " . keys(%conv) . ' conversations');
