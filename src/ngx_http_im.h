@@ -9,6 +9,7 @@
 
 #include "ngx_http_im_body.h"
 #include "ngx_http_im_call.h"
+#include "ngx_http_im_health.h"
 #include "ngx_http_im_origin.h"
 #include "ngx_http_im_redis_conf.h"
 #include "ngx_http_im_stat.h"
@@ -27,9 +28,11 @@ typedef struct {
     ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */
     ngx_http_im_unsent_t       unsent;    /* a worker's answers */
+    ngx_http_im_health_t       health;    /* a worker's, of all stores */
     ngx_http_request_body_filter_pt  next_body_filter;
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
+    unsigned                   has_health:1;  /* an im_health */
 } ngx_http_im_main_conf_t;
 
 
@@ -55,6 +58,7 @@ struct ngx_http_im_loc_conf_s {
     size_t                     body_max;  /* im_max_body_size, or less */
     uint32_t                   scope;     /* of key_prefix in the cache */
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
+    ngx_uint_t                 health;    /* there is an im_health */
 };
 
 

@@ -96,6 +96,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       0,
       NULL },
 
+    { ngx_string("im_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_im_health_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("im_key_prefix"),
       NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
@@ -267,9 +274,9 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (lcf->status) {
-        return "cannot stand beside im_status; give that a location of its "
-               "own";
+    if (lcf->status || lcf->health) {
+        return "cannot stand beside im_status or im_health; give that a "
+               "location of its own";
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -442,6 +449,13 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    if (imcf->has_health && imcf->stores.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "there is an im_health, but no store: add an im_pass, "
+                      "or an im_redis");
+        return NGX_ERROR;
+    }
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     store = imcf->stores.elts;
 
@@ -473,6 +487,7 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
     }
 
     ngx_http_im_unsent_init(&imcf->unsent);
+    ngx_http_im_health_init(&imcf->health);
 
     imcf->scripts = ngx_http_im_scripts_create(cf->pool);
 
@@ -595,13 +610,17 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if ((clcf->noname || clcf->lmt_excpt) && !lcf->pass && !lcf->status) {
+    if ((clcf->noname || clcf->lmt_excpt)
+        && !lcf->pass && !lcf->status && !lcf->health)
+    {
         lcf->pass = up->pass;
         lcf->status = up->status;
+        lcf->health = up->health;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = lcf->pass ? ngx_http_im_handler
                           : lcf->status ? ngx_http_im_status_handler
+                          : lcf->health ? ngx_http_im_health_handler
                           : NULL;
         }
     }
@@ -634,7 +653,7 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 
     ngx_http_im_status_attach(imcf, cycle->log);
 
-    if (imcf->passes.nelts == 0) {
+    if (imcf->passes.nelts == 0 && !imcf->has_health) {
         return NGX_OK;
     }
 

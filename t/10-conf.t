@@ -102,6 +102,14 @@ for my $s (@settings) {
        undef, "$s in all three");
 }
 
+for my $where ('= /x', '/x/', '~ ^/x', '@x') {
+    is($t->conf_fails(conf_http => '', conf_server =>
+           "location $where { im_health; }"),
+       undef, "im_health in location $where");
+}
+is($t->conf_fails(conf_http => '', location => '', conf_server =>
+       'location /x { im_health; }'), undef, 'im_health and a store only');
+
 for my $s ('', ' json', ' prometheus') {
     for my $where ('= /x', '/x/', '~ ^/x', '@x') {
         is($t->conf_fails(conf_http => '', conf_server =>
@@ -234,6 +242,23 @@ refused('im_status beside im_pass', qr/im_status.*location of its own/,
     conf_server => "location /x/ { im_pass store;\n im_status; } #!");
 refused('im_pass beside im_status', qr/im_status.*location of its own/,
     conf_server => "location /x/ { im_status;\n im_pass store; } #!");
+for my $where (qw(conf_http conf_server)) {
+    refused("im_health in $where", qr/im_health.*not allowed here/,
+        $where => 'im_health; #!');
+}
+refused('im_health of a store', qr/arguments.*im_health/,
+    conf_server => 'location /x/ { im_health store; } #!');
+refused('im_health twice', qr/"im_health" directive is duplicate/,
+    conf_server => "location /x/ { im_health;\n im_health; } #!");
+for ('im_pass store', 'im_status') {
+    refused("im_health beside $_", qr/im_health.*location of its own/,
+        conf_server => "location /x/ { $_;\n im_health; } #!");
+    refused("$_ beside im_health", qr/im_health.*location of its own/,
+        conf_server => "location /x/ { im_health;\n $_; } #!");
+}
+like($t->conf_fails(conf_http => '', location => '', store => '',
+                    conf_server => 'location /x/ { im_health; }') // '',
+     qr/im_health.*add an im_pass/, 'im_health without a store');
 refused('a cache with the name of the figures', qr/im_status/, merged => 1,
     conf_http => 'im_cache zone=im_status:4m; #!');
 refused('im_redis in server', qr/im_redis.*not allowed here/,

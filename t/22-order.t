@@ -170,15 +170,15 @@ bad_request
 --- error_like
 member
 
-=== 404 before 403: unknown message asked about by a stranger
+=== 403 before 404: unknown message asked about by a stranger
 --- call
 /im/conv/{{some}}/read
 --- json
 {"from_id":"eve","msg_id":"{{msg}}"}
 --- code
-msg_not_found
+not_member
 --- error_like
-msg_id
+conv_id
 
 === 404 before 409: members for an unknown group
 --- call

@@ -21,19 +21,19 @@ void
 ngx_http_im_places_take(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
 {
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_uint_t  i;
+
+    places->cmds = ngx_palloc(call->pool, (n + 1) * sizeof(void *));
+    if (places->cmds == NULL) {
+        call->pipeline->failed = 1;
+        return;
+    }
 
     places->users = users;
     places->n = n;
-    places->cmds = NULL;
 
     for (i = 0; i < n; i++) {
-        cmd = ngx_http_im_place_take(call, &users[i], 0);
-
-        if (i == 0) {
-            places->cmds = cmd;
-        }
+        places->cmds[i] = ngx_http_im_place_take(call, &users[i], 0);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
@@ -66,23 +66,36 @@ ngx_http_im_place_take(ngx_http_im_call_t *call, ngx_str_t *user,
 }
 
 
-void
+ngx_int_t
 ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places)
+    ngx_http_im_places_t *places, ngx_uint_t added)
 {
-    int64_t             new;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    if (places->renewed || places->nnew >= added) {
+        return NGX_OK;
+    }
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) == NGX_OK
+    places->renewed = 1;
+
+    for (i = 0; i < places->n; i++) {
+
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            == NGX_OK
             && !new)
         {
-            (void) ngx_http_im_place_take(call, &places->users[i], 1);
+            places->cmds[i] = ngx_http_im_place_take(call, &places->users[i],
+                                                     1);
         }
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places renew conv:\"%V\" new:%ui of %ui job:%p",
+                   &call->conv_id, places->nnew, added, call->job);
+
+    return NGX_AGAIN;
 }
 
 
@@ -90,23 +103,27 @@ ngx_int_t
 ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places)
 {
-    int64_t             new;
-    ngx_int_t           rc;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_int_t   rc;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
     rc = NGX_OK;
+    places->nnew = 0;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) != NGX_OK) {
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            != NGX_OK)
+        {
             return ngx_http_im_call_store_error(call);
         }
 
         if (score.len == 1) {
             rc = NGX_DONE;
         }
+
+        places->nnew += (new != 0);
     }
 
     return rc;
@@ -133,14 +150,14 @@ ngx_int_t
 ngx_http_im_places_refuse(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_http_im_error_e error)
 {
-    int64_t             new;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) == NGX_OK
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            == NGX_OK
             && new)
         {
             (void) ngx_http_im_place_leave(call, &places->users[i],

@@ -20,8 +20,10 @@
 typedef struct {
     ngx_str_t             *users;
     ngx_uint_t             n;
-    ngx_http_im_cmd_t     *cmds;      /* that took the places */
+    ngx_uint_t             nnew;      /* that this call may give up */
+    ngx_http_im_cmd_t    **cmds;      /* of each, that took the place */
     ngx_http_im_error_e    error;     /* answered once they are given up */
+    unsigned               renewed:1;
 } ngx_http_im_places_t;
 
 
@@ -34,11 +36,13 @@ ngx_int_t ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places);
 
 /*
- * Places that were there already may be about to be given up by another call:
- * they are taken anew, in the round that makes the users members.
+ * Another call may be about to give up a place that was there before.  If
+ * there are any, and the users may be no members, they are taken anew, which
+ * takes one more round; they are checked after it.  NGX_OK: there are none;
+ * NGX_AGAIN.
  */
-void ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places);
+ngx_int_t ngx_http_im_places_renew(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_uint_t added);
 
 /* refuses the call, after the places that were new are given up */
 ngx_int_t ngx_http_im_places_refuse(ngx_http_im_call_t *call,

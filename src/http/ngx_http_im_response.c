@@ -56,6 +56,7 @@ ngx_http_im_response_error(ngx_http_request_t *r, ngx_http_im_error_e id,
     off_t                      length;
     ngx_str_t                  escaped, value;
     ngx_http_im_writer_t       w;
+    ngx_http_im_loc_conf_t    *lcf;
     const ngx_http_im_code_t  *error;
 
     error = ngx_http_im_error_code(id);
@@ -85,7 +86,14 @@ ngx_http_im_response_error(ngx_http_request_t *r, ngx_http_im_error_e id,
     }
 
     if (id == NGX_HTTP_IM_METHOD_NOT_ALLOWED) {
-        ngx_str_set(&value, "POST");
+        lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+        if (lcf->pass) {
+            ngx_str_set(&value, "POST");
+
+        } else {
+            ngx_str_set(&value, "GET, HEAD");
+        }
 
         if (ngx_http_im_response_set(r, "Allow", &value) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

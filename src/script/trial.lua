@@ -39,7 +39,7 @@ ZREVRANGEBYSCORE u:i 0 0
 ZADD u:g XX 0 x
 ZCARD u:g
 ZREM u:g x
-ZREVRANGE u:g 0 0
+ZRANGE u:g 0 0
 ZSCORE u:g x
 HMGET u:p x
 HSET u:p x x x
