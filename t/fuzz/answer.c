@@ -24,7 +24,7 @@
 static ngx_uint_t fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
     ngx_uint_t n, ngx_http_im_reply_t *reply);
 static ngx_str_t fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
-    ngx_uint_t n);
+    ngx_uint_t n, ngx_http_im_reply_t *reply);
 static ngx_str_t fuzz_arg(ngx_http_im_cmd_t *cmd, ngx_uint_t n);
 static json_t *fuzz_parse(const char *before, ngx_str_t *text,
     const char *after);
@@ -177,7 +177,7 @@ fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n,
 
     fuzz_own = 1;
 
-    field = fuzz_field(call, cmd, n);
+    field = fuzz_field(call, cmd, n, reply);
 
     if (field.len == 5 && ngx_strncmp(field.data, "users", 5) == 0) {
         json = fuzz_parse("[", &reply->str, "]");
@@ -203,7 +203,8 @@ fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n,
 /* the field of a group's settings that an element of a reply is, or "" */
 
 static ngx_str_t
-fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n)
+fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n,
+    ngx_http_im_reply_t *reply)
 {
     ngx_str_t   field, whole;
 
@@ -222,7 +223,21 @@ fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n)
     } else if (cmd->key.len > 2
                && ngx_strncmp(cmd->key.data + cmd->key.len - 2, ":x", 2) == 0)
     {
-        field = fuzz_arg(cmd, 2 + n);
+        field = fuzz_arg(cmd, 0);
+
+        if (field.len == 7 && ngx_strncmp(field.data, "HGETALL", 7) == 0) {
+
+            /* after each field its value */
+
+            ngx_str_null(&field);
+
+            if (n % 2 && reply[-1].type == NGX_HTTP_IM_REPLY_STRING) {
+                field = reply[-1].str;
+            }
+
+        } else {
+            field = fuzz_arg(cmd, 2 + n);
+        }
     }
 
     return field;
