@@ -50,6 +50,7 @@ struct ngx_http_im_cmd_s {
     ngx_str_t                      resp;       /* as Redis reads it */
     ngx_str_t                      key;
     ngx_uint_t                     argc;
+    ngx_uint_t                     number;     /* in its flow */
     uint64_t                       start;      /* offset in conn's output */
     size_t                         charge;     /* expected cost, in flight */
     size_t                         size;       /* of the reply */

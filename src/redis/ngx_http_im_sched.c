@@ -292,6 +292,7 @@ ngx_http_im_flow_push(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
         ngx_http_im_flow_insert(sched, cmd->flow);
     }
 
+    cmd->number = ++cmd->flow->number;
     ngx_queue_insert_tail(&cmd->flow->waiting, &cmd->queue);
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
@@ -301,11 +302,29 @@ ngx_http_im_flow_push(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 void
 ngx_http_im_flow_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *first;
+
     if (ngx_queue_empty(&cmd->flow->waiting)) {
         ngx_http_im_flow_insert(sched, cmd->flow);
     }
 
-    ngx_queue_insert_head(&cmd->flow->waiting, &cmd->queue);
+    /* behind those that came back before it and were pushed before it */
+
+    for (q = ngx_queue_head(&cmd->flow->waiting);
+         q != ngx_queue_sentinel(&cmd->flow->waiting);
+         q = ngx_queue_next(q))
+    {
+        first = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+        if ((ngx_int_t) (first->number - cmd->number) > 0) {
+            break;
+        }
+    }
+
+    /* before q */
+
+    ngx_queue_insert_tail(q, &cmd->queue);
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }

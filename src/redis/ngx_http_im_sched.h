@@ -35,6 +35,7 @@ struct ngx_http_im_flow_s {
     ngx_rbtree_node_t        node;       /* key: start tag of its head */
     ngx_queue_t              waiting;    /* commands; if any, node is in */
     ngx_uint_t               finish;     /* tag of the last one taken */
+    ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
     size_t                   mean;       /* of a reply */
     void                    *sched;
@@ -108,7 +109,7 @@ ngx_http_im_cmd_t *ngx_http_im_sched_next(ngx_http_im_sched_t *sched);
 void ngx_http_im_flow_release(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 
-/* to the end of cmd->flow, and back to its head */
+/* to the end of cmd->flow; back, to its place before those pushed later */
 void ngx_http_im_flow_push(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 void ngx_http_im_flow_return(ngx_http_im_sched_t *sched,
