@@ -58,7 +58,9 @@ struct ngx_http_im_cmd_s {
     ngx_msec_t                     generation; /* of the node, at the reply */
     ngx_http_im_kind_e             kind;
     ngx_http_im_cmd_e              state;
-    unsigned                       retried:1;
+    unsigned                       replied:1;  /* though without a fence */
+    unsigned                       executed:1; /* maybe, before */
+    unsigned                       suspect:1;  /* a connection broke at it */
 };
 
 

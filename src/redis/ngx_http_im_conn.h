@@ -8,6 +8,7 @@
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
 
+#include "ngx_http_im_backoff.h"
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_input.h"
 #include "ngx_http_im_output.h"
@@ -20,7 +21,7 @@ typedef enum {
     NGX_HTTP_IM_CONN_DOWN = 0,       /* the timer runs to the next attempt */
     NGX_HTTP_IM_CONN_CONNECTING,     /* the timer is the connect timeout */
     NGX_HTTP_IM_CONN_SETUP,          /* so it is here */
-    NGX_HTTP_IM_CONN_READY           /* no timer */
+    NGX_HTTP_IM_CONN_READY           /* when it may have been idle too long */
 } ngx_http_im_conn_e;
 
 
@@ -46,6 +47,9 @@ typedef struct {
     void (*closed)(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
         ngx_err_t err, const char *reason);
 
+    /* the timer of READY has expired */
+    void (*idle)(ngx_http_im_conn_t *conn);
+
 } ngx_http_im_conn_handlers_t;
 
 
@@ -66,6 +70,10 @@ typedef struct {
 } ngx_http_im_endpoint_t;
 
 
+#define NGX_HTTP_IM_CONN_WORDS   256
+#define NGX_HTTP_IM_CONN_IDLE    5000        /* ms */
+
+
 /*
  * One connection to a server.  The struct lives as long as the worker; the
  * nginx connection in it comes and goes.
@@ -84,7 +92,12 @@ struct ngx_http_im_conn_s {
     ngx_queue_t               setup;         /* commands, written first */
     ngx_http_im_job_t        *job;           /* of the setup under way */
 
-    ngx_uint_t                failures;      /* to connect, in a row */
+    ngx_http_im_backoff_t     backoff;
+    ngx_str_t                 words;         /* of the server, for the log */
+    u_char                    words_buf[NGX_HTTP_IM_CONN_WORDS];
+    unsigned                  failed:1;      /* not only lost */
+    unsigned                  expected:1;    /* nobody used what was closed */
+    unsigned                  paced:1;       /* DOWN, but not failed */
     unsigned                  draining:1;    /* closed once sent is empty */
     unsigned                  exiting:1;     /* not opened again */
 };
@@ -97,9 +110,17 @@ void ngx_http_im_conn_connect(ngx_http_im_conn_t *conn);
 /* the setup is done: the connection serves commands */
 void ngx_http_im_conn_set_ready(ngx_http_im_conn_t *conn);
 
-/* may a command be pushed? */
-ngx_uint_t ngx_http_im_conn_has_room(ngx_http_im_conn_t *conn);
-void ngx_http_im_conn_push(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd);
+/* may a command be pushed; one that must be alone on the connection? */
+ngx_uint_t ngx_http_im_conn_has_room(ngx_http_im_conn_t *conn,
+    ngx_uint_t alone);
+void ngx_http_im_conn_push(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t alone);
+
+/* reads what there is, whether an event has told of it or not */
+void ngx_http_im_conn_read(ngx_http_im_conn_t *conn);
+
+/* one that is paced is opened now, as commands of others wait */
+void ngx_http_im_conn_hurry(ngx_http_im_conn_t *conn);
 
 /*
  * Writes what was pushed.  NGX_OK: all is written; NGX_AGAIN: ready() will be

@@ -13,6 +13,7 @@
 static ngx_int_t ngx_http_im_input_replies(ngx_http_im_input_t *in,
     ngx_http_im_output_t *out, const ngx_http_im_input_handlers_t *handlers,
     void *data);
+static ngx_int_t ngx_http_im_input_invalid(ngx_http_im_input_t *in);
 static ngx_pool_t *ngx_http_im_input_pool(ngx_http_im_input_t *in,
     ngx_http_im_cmd_t *cmd);
 static ngx_int_t ngx_http_im_input_fence(ngx_http_im_input_t *in,
@@ -24,6 +25,7 @@ ngx_int_t
 ngx_http_im_input_init(ngx_http_im_input_t *in)
 {
     ngx_queue_init(&in->held);
+    ngx_str_null(&in->words);
 
     return ngx_http_im_decoder_init(&in->decoder);
 }
@@ -61,9 +63,11 @@ ngx_http_im_input_read(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
     for ( /* void */ ; len; p += n, len -= n) {
         n = ngx_min(len, NGX_HTTP_IM_FEED_SIZE);
 
-        if (ngx_http_im_decoder_feed(&in->decoder, p, n) != NGX_OK
-            || ngx_http_im_input_replies(in, out, handlers, data) != NGX_OK)
-        {
+        if (ngx_http_im_decoder_feed(&in->decoder, p, n) != NGX_OK) {
+            return ngx_http_im_input_invalid(in);
+        }
+
+        if (ngx_http_im_input_replies(in, out, handlers, data) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -91,11 +95,11 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
         }
 
         if (rc != NGX_OK) {
-            return NGX_ERROR;
+            return ngx_http_im_input_invalid(in);
         }
 
         if (cmd == out->partial) {
-            in->decoder.error = "a reply before its command";
+            in->error = "a reply before its command";
             return NGX_ERROR;
         }
 
@@ -105,6 +109,7 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&in->held, q);
 
+            cmd->replied = 1;
             cmd->reply = in->decoder.root;
             cmd->size = in->decoder.whole;
 
@@ -121,6 +126,7 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             ngx_queue_remove(q);
 
             ngx_http_im_stat_add(out->stat, NGX_HTTP_IM_STAT_SENT, -1);
+            out->commands--;
 
             handlers->reply(data,
                             ngx_queue_data(q, ngx_http_im_cmd_t, queue));
@@ -128,9 +134,49 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
     }
 
     if (ngx_http_im_decoder_pending(&in->decoder)) {
-        in->decoder.error = "a reply without a command";
+        in->error = "a reply without a command";
+
+        if (ngx_http_im_decoder_error(&in->decoder, &in->words) == NGX_OK) {
+            in->error = "an error without a command";
+        }
+
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_input_invalid(ngx_http_im_input_t *in)
+{
+    in->error = "an invalid reply";
+
+    in->words.data = (u_char *) in->decoder.error;
+    in->words.len = ngx_strlen(in->words.data);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_im_input_last_error(ngx_http_im_input_t *in, ngx_str_t *error)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    if (ngx_queue_empty(&in->held)) {
+        return NGX_DECLINED;
+    }
+
+    q = ngx_queue_last(&in->held);
+    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+    if (cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    *error = cmd->reply.str;
 
     return NGX_OK;
 }
@@ -176,7 +222,13 @@ ngx_http_im_input_fence(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
                    "im fence:%p check: %i", cmd, rc);
 
     if (rc == NGX_ERROR) {
-        in->decoder.error = "one reply too many or too few";
+        in->error = "one reply too many or too few";
+
+        if (reply->type == NGX_HTTP_IM_REPLY_ERROR) {
+            in->error = "an error in place of the reply to ECHO";
+            in->words = reply->str;
+        }
+
         return NGX_ERROR;
     }
 

@@ -269,7 +269,7 @@ ngx_http_im_job_outcome(ngx_http_im_job_t *job)
 ngx_http_im_cmd_e
 ngx_http_im_cmd_final(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
 {
-    return (state == NGX_HTTP_IM_CMD_REFUSED && cmd->retried
+    return (state == NGX_HTTP_IM_CMD_REFUSED && cmd->executed
             && ngx_http_im_cmd_is_write(cmd))
            ? NGX_HTTP_IM_CMD_UNKNOWN : state;
 }

@@ -65,6 +65,7 @@ struct ngx_http_im_job_s {
     unsigned                     queued:1;     /* the round was queued */
     unsigned                     wrote:1;      /* a write was executed */
     unsigned                     expired:1;
+    unsigned                     late:1;       /* it got more time, once */
     unsigned                     released:1;
 };
 

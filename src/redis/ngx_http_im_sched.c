@@ -11,6 +11,10 @@
 /* a reply is a quarter of the mean */
 #define NGX_HTTP_IM_SCHED_WEIGHT   4
 
+/* what a broken connection is charged, and how long it is remembered */
+#define NGX_HTTP_IM_SCHED_BREAK    (4 * 1024 * 1024)
+#define NGX_HTTP_IM_SCHED_REMEMBER 10000
+
 /* callers that are kept without a job */
 #define NGX_HTTP_IM_CALLERS_IDLE   1024
 
@@ -224,10 +228,9 @@ ngx_http_im_sched_ready(ngx_http_im_sched_t *sched)
 
 
 ngx_http_im_cmd_t *
-ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
+ngx_http_im_sched_peek(ngx_http_im_sched_t *sched)
 {
     ngx_queue_t         *q;
-    ngx_http_im_cmd_t   *cmd;
     ngx_rbtree_node_t   *node;
     ngx_http_im_flow_t  *flow;
 
@@ -240,15 +243,31 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
                ((u_char *) node - offsetof(ngx_http_im_flow_t, node));
 
     q = ngx_queue_head(&flow->waiting);
-    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+    return ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
+{
+    ngx_http_im_cmd_t   *cmd;
+    ngx_http_im_flow_t  *flow;
+
+    cmd = ngx_http_im_sched_peek(sched);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    flow = cmd->flow;
 
     cmd->charge = NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + flow->mean;
 
     sched->in_flight += cmd->charge;
-    sched->now = node->key;
+    sched->now = flow->node.key;
 
-    ngx_rbtree_delete(&sched->starts, node);
-    ngx_queue_remove(q);
+    ngx_rbtree_delete(&sched->starts, &flow->node);
+    ngx_queue_remove(&cmd->queue);
 
     flow->finish += cmd->charge;
     ngx_http_im_flow_count(sched, flow, cmd, -1);
@@ -340,6 +359,37 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
     if (ngx_queue_empty(&cmd->flow->waiting)) {
         ngx_rbtree_delete(&sched->starts, &cmd->flow->node);
     }
+}
+
+
+void
+ngx_http_im_flow_remember(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
+{
+    flow->breaks = 1;
+    flow->remembered = ngx_current_msec + NGX_HTTP_IM_SCHED_REMEMBER;
+
+    if (ngx_queue_empty(&flow->waiting)) {
+        flow->finish += NGX_HTTP_IM_SCHED_BREAK;
+        return;
+    }
+
+    ngx_rbtree_delete(&sched->starts, &flow->node);
+
+    flow->finish += NGX_HTTP_IM_SCHED_BREAK;
+    ngx_http_im_flow_insert(sched, flow);
+}
+
+
+ngx_uint_t
+ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow)
+{
+    if (flow->breaks
+        && (ngx_msec_int_t) (flow->remembered - ngx_current_msec) <= 0)
+    {
+        flow->breaks = 0;
+    }
+
+    return flow->breaks;
 }
 
 

@@ -38,6 +38,8 @@ struct ngx_http_im_flow_s {
     ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
     size_t                   mean;       /* of a reply */
+    ngx_msec_t               remembered; /* until then: it broke a conn */
+    unsigned                 breaks:1;   /* remembered is set */
     void                    *sched;
     ngx_http_im_flow_t      *next;       /* of the same caller */
 };
@@ -102,6 +104,9 @@ ngx_http_im_flow_t *ngx_http_im_flow_get(ngx_http_im_callers_t *callers,
 /* commands wait, and the window is not full */
 ngx_uint_t ngx_http_im_sched_ready(ngx_http_im_sched_t *sched);
 
+/* the next command, or NULL */
+ngx_http_im_cmd_t *ngx_http_im_sched_peek(ngx_http_im_sched_t *sched);
+
 /* takes the next command, which is in flight until it is released; or NULL */
 ngx_http_im_cmd_t *ngx_http_im_sched_next(ngx_http_im_sched_t *sched);
 
@@ -114,6 +119,14 @@ void ngx_http_im_flow_push(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 void ngx_http_im_flow_return(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
+
+/*
+ * A command of the flow has broken its connection.  The flow has to pay for
+ * the reconnect, and is remembered for some seconds.
+ */
+void ngx_http_im_flow_remember(ngx_http_im_sched_t *sched,
+    ngx_http_im_flow_t *flow);
+ngx_uint_t ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow);
 
 /* takes a command out that is waiting */
 void ngx_http_im_flow_drop(ngx_http_im_sched_t *sched,
