@@ -143,8 +143,9 @@ ngx_http_im_conn_set_ready(ngx_http_im_conn_t *conn)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
                    "im conn:%p ready", conn);
 
-    ngx_add_timer(&conn->timer, NGX_HTTP_IM_CONN_IDLE);
+    ngx_add_timer(&conn->timer, NGX_HTTP_IM_CONN_PROBE);
 
+    conn->probed = ngx_current_msec;
     ngx_http_im_backoff_ready(&conn->backoff);
 
     conn->output.alone = 0;
@@ -168,7 +169,7 @@ ngx_http_im_conn_timer_handler(ngx_event_t *ev)
     }
 
     if (conn->state == NGX_HTTP_IM_CONN_READY) {
-        conn->endpoint->handlers->idle(conn);
+        conn->endpoint->handlers->timer(conn);
         return;
     }
 
@@ -286,9 +287,6 @@ ngx_http_im_conn_read_rest(ngx_http_im_conn_t *conn)
 
     for (total = 0; total < NGX_HTTP_IM_READ_TURN; total += n) {
         n = c->recv(c, conn->endpoint->buf, conn->endpoint->size);
-
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
-                       "im conn:%p recv of the rest: %z", conn, n);
 
         if (n <= 0 || ngx_http_im_conn_input(conn, n) != NGX_OK) {
             return;
@@ -512,11 +510,12 @@ ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
     endpoint = conn->endpoint;
     was = conn->state;
 
-    conn->expected |= conn->draining;
     conn->failed = (ngx_http_im_backoff_lost(&conn->backoff,
                        was == NGX_HTTP_IM_CONN_READY && !conn->draining,
                        conn->output.commands, conn->output.alone)
                     == NGX_HTTP_IM_BACKOFF_FAILED);
+
+    conn->expected = conn->draining || (conn->expected && !conn->failed);
 
     if (conn->words.len == 0
         && ngx_http_im_input_last_error(&conn->input, &words) == NGX_OK)

@@ -21,7 +21,7 @@ typedef enum {
     NGX_HTTP_IM_CONN_DOWN = 0,       /* the timer runs to the next attempt */
     NGX_HTTP_IM_CONN_CONNECTING,     /* the timer is the connect timeout */
     NGX_HTTP_IM_CONN_SETUP,          /* so it is here */
-    NGX_HTTP_IM_CONN_READY           /* when it may have been idle too long */
+    NGX_HTTP_IM_CONN_READY           /* until the next probe */
 } ngx_http_im_conn_e;
 
 
@@ -48,7 +48,7 @@ typedef struct {
         ngx_err_t err, const char *reason);
 
     /* the timer of READY has expired */
-    void (*idle)(ngx_http_im_conn_t *conn);
+    void (*timer)(ngx_http_im_conn_t *conn);
 
 } ngx_http_im_conn_handlers_t;
 
@@ -71,7 +71,7 @@ typedef struct {
 
 
 #define NGX_HTTP_IM_CONN_WORDS   256
-#define NGX_HTTP_IM_CONN_IDLE    5000        /* ms */
+#define NGX_HTTP_IM_CONN_PROBE   3000        /* ms between two probes */
 
 
 /*
@@ -84,6 +84,7 @@ struct ngx_http_im_conn_s {
     ngx_peer_connection_t     peer;
     ngx_connection_t         *connection;    /* NULL in DOWN */
     ngx_uint_t                serial;        /* of the nginx connection */
+    ngx_msec_t                probed;        /* READY, or the last probe */
     ngx_http_im_conn_e        state;
     ngx_event_t               timer;         /* cancelable */
 

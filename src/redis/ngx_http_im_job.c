@@ -19,11 +19,17 @@ ngx_int_t
 ngx_http_im_jobs_init(ngx_http_im_jobs_t *jobs, ngx_http_im_stat_t *stat,
     ngx_log_t *log)
 {
+    ngx_uint_t  i;
+
     ngx_queue_init(&jobs->ready);
     ngx_queue_init(&jobs->free);
 
     jobs->stat = stat;
     jobs->log = log;
+
+    for (i = 0; i <= NGX_HTTP_IM_JOB_UNKNOWN; i++) {
+        ngx_http_im_log_limit_init(&jobs->limits[i], log);
+    }
 
     jobs->run.handler = ngx_http_im_jobs_run_handler;
     jobs->run.data = jobs;
@@ -36,8 +42,14 @@ ngx_http_im_jobs_init(ngx_http_im_jobs_t *jobs, ngx_http_im_stat_t *stat,
 void
 ngx_http_im_jobs_free(ngx_http_im_jobs_t *jobs)
 {
+    ngx_uint_t  i;
+
     if (jobs->run.posted) {
         ngx_delete_posted_event(&jobs->run);
+    }
+
+    for (i = 0; i <= NGX_HTTP_IM_JOB_UNKNOWN; i++) {
+        ngx_http_im_log_limit_close(&jobs->limits[i]);
     }
 
     ngx_http_im_jobs_destroy(&jobs->free);
@@ -302,4 +314,19 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     if (!job->expired) {
         ngx_http_im_job_post(job);
     }
+}
+
+
+void ngx_cdecl
+ngx_http_im_store_log(ngx_http_im_job_t *job, ngx_log_t *log, const char *fmt,
+    ...)
+{
+    va_list                   args;
+    ngx_http_im_log_limit_t  *limit;
+
+    limit = &job->jobs->limits[job->outcome];
+
+    va_start(args, fmt);
+    ngx_http_im_log_limit_va(limit, NGX_LOG_ERR, log, 0, fmt, args);
+    va_end(args);
 }

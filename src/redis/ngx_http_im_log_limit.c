@@ -25,8 +25,19 @@ void ngx_cdecl
 ngx_http_im_log_limit(ngx_http_im_log_limit_t *limit, ngx_uint_t level,
     ngx_err_t err, const char *fmt, ...)
 {
-    u_char   *p, *last;
-    va_list   args;
+    va_list  args;
+
+    va_start(args, fmt);
+    ngx_http_im_log_limit_va(limit, level, limit->log, err, fmt, args);
+    va_end(args);
+}
+
+
+void
+ngx_http_im_log_limit_va(ngx_http_im_log_limit_t *limit, ngx_uint_t level,
+    ngx_log_t *log, ngx_err_t err, const char *fmt, va_list args)
+{
+    u_char  *p, *last;
 
     if (limit->log->log_level < level) {
         return;
@@ -41,9 +52,7 @@ ngx_http_im_log_limit(ngx_http_im_log_limit_t *limit, ngx_uint_t level,
 
     last = limit->text + NGX_HTTP_IM_LOG_LIMIT_LEN;
 
-    va_start(args, fmt);
     p = ngx_vslprintf(limit->text, last, fmt, args);
-    va_end(args);
 
     if (err) {
         p = ngx_log_errno(p, last, err);
@@ -57,7 +66,7 @@ ngx_http_im_log_limit(ngx_http_im_log_limit_t *limit, ngx_uint_t level,
         return;
     }
 
-    ngx_log_error(level, limit->log, 0, "%*s", limit->len, limit->text);
+    ngx_log_error(level, log, 0, "%*s", limit->len, limit->text);
 
     ngx_add_timer(&limit->timer, NGX_HTTP_IM_LOG_LIMIT_MSEC);
 }

@@ -34,6 +34,11 @@ void ngx_http_im_log_limit_init(ngx_http_im_log_limit_t *limit,
 void ngx_cdecl ngx_http_im_log_limit(ngx_http_im_log_limit_t *limit,
     ngx_uint_t level, ngx_err_t err, const char *fmt, ...);
 
+/* log: where a line goes that is logged at once */
+void ngx_http_im_log_limit_va(ngx_http_im_log_limit_t *limit,
+    ngx_uint_t level, ngx_log_t *log, ngx_err_t err, const char *fmt,
+    va_list args);
+
 /* what others sent, as far as it can be printed */
 void ngx_http_im_log_copy(ngx_str_t *dst, const ngx_str_t *src, size_t max);
 

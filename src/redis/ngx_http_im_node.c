@@ -32,7 +32,7 @@ static void ngx_http_im_node_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
     ngx_http_im_setup_t *setup);
 static void ngx_http_im_node_drain(ngx_http_im_node_t *node);
-static void ngx_http_im_node_idle(ngx_http_im_conn_t *conn);
+static void ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn);
 static void ngx_http_im_node_probed(ngx_http_im_conn_t *conn,
     ngx_uint_t replica);
 static void ngx_http_im_node_use(ngx_http_im_conn_t *conn);
@@ -42,7 +42,7 @@ static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
     ngx_http_im_node_reply,
     ngx_http_im_node_ready,
     ngx_http_im_node_closed,
-    ngx_http_im_node_idle
+    ngx_http_im_node_conn_timer
 };
 
 
@@ -60,11 +60,11 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     node->connect_log = *jobs->log;
     node->connect_log.log_level = NGX_LOG_ALERT;
 
-    ngx_http_im_sched_init(&node->sched, &node->flush, jobs->stat);
-
     node->flush.handler = ngx_http_im_node_flush_handler;
     node->flush.data = node;
     node->flush.log = jobs->log;
+
+    ngx_http_im_sched_init(&node->sched, &node->flush, jobs->stat);
 
     ngx_http_im_conn_log_init(&node->log, jobs->log);
 
@@ -133,6 +133,7 @@ ngx_http_im_node_exit(ngx_http_im_node_t *node)
         ngx_delete_posted_event(&node->flush);
     }
 
+    ngx_http_im_sched_close(&node->sched);
     ngx_http_im_conn_log_close(&node->log);
 }
 
@@ -214,6 +215,11 @@ ngx_http_im_node_flush_handler(ngx_event_t *ev)
     node = ev->data;
     node->unflushed = 0;
     n = node->conf->connections;
+
+    if (node->down && !ngx_http_im_node_is_reachable(node)) {
+        ngx_http_im_retry_refuse(&node->sched, ngx_http_im_node_reason(node));
+        return;
+    }
 
     for (i = 0; i < n && ngx_http_im_sched_ready(&node->sched); i++) {
         conn = &node->conns[node->next++ % n];
@@ -477,14 +483,14 @@ ngx_http_im_node_drain(ngx_http_im_node_t *node)
 
 
 static void
-ngx_http_im_node_idle(ngx_http_im_conn_t *conn)
+ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn)
 {
     ngx_http_im_node_t  *node;
 
     node = conn->endpoint->data;
 
-    ngx_http_im_probe_idle(conn, node->jobs, node->conf->timeout,
-                           ngx_http_im_node_probed);
+    ngx_http_im_probe_timer(conn, node->jobs, node->conf->timeout,
+                            ngx_http_im_node_probed);
 }
 
 

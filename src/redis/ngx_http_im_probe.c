@@ -149,7 +149,7 @@ ngx_http_im_probe_expire(ngx_http_im_conn_t *conn, ngx_msec_t timeout)
 
 
 void
-ngx_http_im_probe_idle(ngx_http_im_conn_t *conn, ngx_http_im_jobs_t *jobs,
+ngx_http_im_probe_timer(ngx_http_im_conn_t *conn, ngx_http_im_jobs_t *jobs,
     ngx_msec_t timeout, ngx_http_im_probe_handler_pt handler)
 {
     ngx_uint_t      serial;
@@ -164,16 +164,18 @@ ngx_http_im_probe_idle(ngx_http_im_conn_t *conn, ngx_http_im_jobs_t *jobs,
         return;
     }
 
-    left = conn->output.last_reply + NGX_HTTP_IM_CONN_IDLE - ngx_current_msec;
+    left = conn->probed + NGX_HTTP_IM_CONN_PROBE - ngx_current_msec;
 
-    if (next != NGX_TIMER_INFINITE || conn->job || conn->draining || left > 0)
-    {
-        ngx_add_timer(&conn->timer, ngx_min(next, (ngx_msec_t)
-                                                  ngx_max(left, 100)));
+    if (left <= 0 && conn->job == NULL && !conn->draining) {
+        conn->probed = ngx_current_msec;
+        ngx_add_timer(&conn->timer, ngx_min(timeout, NGX_HTTP_IM_CONN_PROBE));
+
+        (void) ngx_http_im_probe_start(conn, jobs, handler);
         return;
     }
 
-    ngx_add_timer(&conn->timer, timeout);
+    /* not less than 100 ms, while another job or the rest is under way */
 
-    (void) ngx_http_im_probe_start(conn, jobs, handler);
+    ngx_add_timer(&conn->timer, ngx_min(next, (ngx_msec_t)
+                                              ngx_max(left, 100)));
 }

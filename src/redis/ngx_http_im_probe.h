@@ -38,12 +38,14 @@ ngx_msec_t ngx_http_im_probe_expire(ngx_http_im_conn_t *conn,
     ngx_msec_t timeout);
 
 /*
- * Its timer has expired: a probe is sent if the connection was idle, so that
- * one that the network has dropped is noticed before it is needed, and one
- * that is well is not dropped.
+ * The timer of a connection that is READY has expired: a probe is sent every
+ * few seconds.  So a connection that the network has dropped while it was idle
+ * is noticed before it is needed, one that is well is not dropped, and a
+ * server that has become a replica is not read from.
  */
-void ngx_http_im_probe_idle(ngx_http_im_conn_t *conn, ngx_http_im_jobs_t *jobs,
-    ngx_msec_t timeout, ngx_http_im_probe_handler_pt handler);
+void ngx_http_im_probe_timer(ngx_http_im_conn_t *conn,
+    ngx_http_im_jobs_t *jobs, ngx_msec_t timeout,
+    ngx_http_im_probe_handler_pt handler);
 
 
 #endif /* _NGX_HTTP_IM_PROBE_H_INCLUDED_ */

@@ -86,6 +86,13 @@ ngx_http_im_job_t *ngx_http_im_store_job(ngx_http_im_store_t *store);
 void ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller);
 void ngx_http_im_store_release(ngx_http_im_job_t *job);
 
+/*
+ * The line of a call that has failed: one a second for each outcome, then
+ * their number.
+ */
+void ngx_cdecl ngx_http_im_store_log(ngx_http_im_job_t *job, ngx_log_t *log,
+    const char *fmt, ...);
+
 /* the first error reply of the round, or NULL */
 ngx_str_t *ngx_http_im_store_error(ngx_http_im_job_t *job);
 

@@ -11,8 +11,8 @@
 /* a reply is a quarter of the mean */
 #define NGX_HTTP_IM_SCHED_WEIGHT   4
 
-/* what a broken connection is charged, and how long it is remembered */
-#define NGX_HTTP_IM_SCHED_BREAK    (4 * 1024 * 1024)
+/* ms for which a flow that broke a connection is parked, and remembered */
+#define NGX_HTTP_IM_SCHED_PARK     100
 #define NGX_HTTP_IM_SCHED_REMEMBER 10000
 
 /* callers that are kept without a job */
@@ -23,6 +23,7 @@ static ngx_http_im_caller_t *ngx_http_im_caller_find(
     ngx_http_im_callers_t *callers, ngx_rbtree_key_t key);
 static void ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
     ngx_http_im_caller_t *caller);
+static void ngx_http_im_sched_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow);
 static void ngx_http_im_flow_count(ngx_http_im_sched_t *sched,
@@ -154,6 +155,11 @@ ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
 
     for (flow = caller->flows; flow; flow = next) {
         next = flow->next;
+
+        if (flow->is_parked) {
+            ngx_queue_remove(&flow->parked);
+        }
+
         ngx_free(flow);
     }
 
@@ -184,10 +190,26 @@ ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
     sched->flush = flush;
     sched->stat = stat;
 
+    ngx_queue_init(&sched->parked);
+
+    sched->timer.handler = ngx_http_im_sched_timer_handler;
+    sched->timer.data = sched;
+    sched->timer.log = flush->log;
+    sched->timer.cancelable = 1;
+
     /* tags are compared as times are: they may wrap around */
 
     ngx_rbtree_init(&sched->starts, &sched->sentinel,
                     ngx_rbtree_insert_timer_value);
+}
+
+
+void
+ngx_http_im_sched_close(ngx_http_im_sched_t *sched)
+{
+    if (sched->timer.timer_set) {
+        ngx_del_timer(&sched->timer);
+    }
 }
 
 
@@ -356,7 +378,7 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, -1);
 
-    if (ngx_queue_empty(&cmd->flow->waiting)) {
+    if (ngx_queue_empty(&cmd->flow->waiting) && !cmd->flow->is_parked) {
         ngx_rbtree_delete(&sched->starts, &cmd->flow->node);
     }
 }
@@ -368,15 +390,52 @@ ngx_http_im_flow_remember(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
     flow->breaks = 1;
     flow->remembered = ngx_current_msec + NGX_HTTP_IM_SCHED_REMEMBER;
 
-    if (ngx_queue_empty(&flow->waiting)) {
-        flow->finish += NGX_HTTP_IM_SCHED_BREAK;
-        return;
+    if (flow->is_parked) {
+        ngx_queue_remove(&flow->parked);
+
+    } else if (!ngx_queue_empty(&flow->waiting)) {
+        ngx_rbtree_delete(&sched->starts, &flow->node);
     }
 
-    ngx_rbtree_delete(&sched->starts, &flow->node);
+    flow->is_parked = 1;
+    ngx_queue_insert_tail(&sched->parked, &flow->parked);
 
-    flow->finish += NGX_HTTP_IM_SCHED_BREAK;
-    ngx_http_im_flow_insert(sched, flow);
+    if (!sched->timer.timer_set) {
+        ngx_add_timer(&sched->timer, NGX_HTTP_IM_SCHED_PARK);
+    }
+}
+
+
+static void
+ngx_http_im_sched_timer_handler(ngx_event_t *ev)
+{
+    ngx_queue_t          *q;
+    ngx_msec_int_t        left;
+    ngx_http_im_flow_t   *flow;
+    ngx_http_im_sched_t  *sched;
+
+    sched = ev->data;
+
+    while (!ngx_queue_empty(&sched->parked)) {
+        q = ngx_queue_head(&sched->parked);
+        flow = ngx_queue_data(q, ngx_http_im_flow_t, parked);
+
+        left = flow->remembered - ngx_current_msec
+               - (NGX_HTTP_IM_SCHED_REMEMBER - NGX_HTTP_IM_SCHED_PARK);
+
+        if (left > 0) {
+            ngx_add_timer(ev, left);
+            return;
+        }
+
+        ngx_queue_remove(q);
+        flow->is_parked = 0;
+
+        if (!ngx_queue_empty(&flow->waiting)) {
+            ngx_http_im_flow_insert(sched, flow);
+            ngx_post_event(sched->flush, &ngx_posted_events);
+        }
+    }
 }
 
 
@@ -398,6 +457,10 @@ ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow)
 static void
 ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
 {
+    if (flow->is_parked) {
+        return;
+    }
+
     if ((ngx_int_t) (flow->finish - sched->now) < 0) {
         flow->finish = sched->now;
     }

@@ -33,13 +33,16 @@ typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
 
 struct ngx_http_im_flow_s {
     ngx_rbtree_node_t        node;       /* key: start tag of its head */
-    ngx_queue_t              waiting;    /* commands; if any, node is in */
+    ngx_queue_t              waiting;    /* commands; if any, node is in,
+                                            unless the flow is parked */
+    ngx_queue_t              parked;
     ngx_uint_t               finish;     /* tag of the last one taken */
     ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
     size_t                   mean;       /* of a reply */
     ngx_msec_t               remembered; /* until then: it broke a conn */
     unsigned                 breaks:1;   /* remembered is set */
+    unsigned                 is_parked:1;
     void                    *sched;
     ngx_http_im_flow_t      *next;       /* of the same caller */
 };
@@ -51,6 +54,8 @@ typedef struct {
     ngx_uint_t               now;        /* virtual time, in bytes */
     size_t                   size;       /* of the commands that wait */
     size_t                   in_flight;  /* bytes, as charged */
+    ngx_queue_t              parked;     /* flows, the first is due first */
+    ngx_event_t              timer;      /* cancelable: it is due */
     ngx_event_t             *flush;      /* posted when one may be written */
     ngx_http_im_stat_t      *stat;
 } ngx_http_im_sched_t;
@@ -96,6 +101,7 @@ size_t ngx_http_im_caller_size(ngx_http_im_caller_t *caller);
 
 void ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
     ngx_http_im_stat_t *stat);
+void ngx_http_im_sched_close(ngx_http_im_sched_t *sched);
 
 /* the caller's flow at a node; NULL when out of memory */
 ngx_http_im_flow_t *ngx_http_im_flow_get(ngx_http_im_callers_t *callers,
@@ -121,8 +127,8 @@ void ngx_http_im_flow_return(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 
 /*
- * A command of the flow has broken its connection.  The flow has to pay for
- * the reconnect, and is remembered for some seconds.
+ * A command of the flow has broken its connection.  The flow is parked: for a
+ * moment nothing of it is written; and it is remembered for some seconds.
  */
 void ngx_http_im_flow_remember(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow);
