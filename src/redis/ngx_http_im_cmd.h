@@ -54,6 +54,7 @@ struct ngx_http_im_cmd_s {
     uint64_t                       start;      /* offset in conn's output */
     size_t                         charge;     /* expected cost, in flight */
     size_t                         size;       /* of the reply */
+    size_t                         time;       /* of Redis, in bytes */
     ngx_http_im_reply_t            reply;      /* once the state is DONE */
     ngx_msec_t                     generation; /* of the node, at the reply */
     ngx_http_im_kind_e             kind;

@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_input.h"
+#include "ngx_http_im_clock.h"
 #include "ngx_http_im_job.h"
 
 
@@ -9,10 +10,20 @@
  */
 #define NGX_HTTP_IM_FEED_SIZE   4096
 
+/*
+ * Time that Redis takes from one fence to the next, in us: what is not
+ * noticed, what is never exceeded, and bytes for each us between.
+ */
+#define NGX_HTTP_IM_INPUT_FAST  2000
+#define NGX_HTTP_IM_INPUT_SLOW  200000
+#define NGX_HTTP_IM_INPUT_US    256
+
 
 static ngx_int_t ngx_http_im_input_replies(ngx_http_im_input_t *in,
     ngx_http_im_output_t *out, const ngx_http_im_input_handlers_t *handlers,
     void *data);
+static void ngx_http_im_input_time(ngx_http_im_input_t *in,
+    ngx_http_im_output_t *out);
 static ngx_int_t ngx_http_im_input_invalid(ngx_http_im_input_t *in);
 static ngx_pool_t *ngx_http_im_input_pool(ngx_http_im_input_t *in,
     ngx_http_im_cmd_t *cmd);
@@ -26,6 +37,7 @@ ngx_http_im_input_init(ngx_http_im_input_t *in)
 {
     ngx_queue_init(&in->held);
     ngx_str_null(&in->words);
+    in->charge = 0;
 
     return ngx_http_im_decoder_init(&in->decoder);
 }
@@ -112,6 +124,8 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             cmd->replied = 1;
             cmd->reply = in->decoder.root;
             cmd->size = in->decoder.whole;
+            cmd->time = 0;
+            in->charge += cmd->charge;
 
             continue;
         }
@@ -120,6 +134,8 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             != NGX_OK) {
             return NGX_ERROR;
         }
+
+        ngx_http_im_input_time(in, out);
 
         while (!ngx_queue_empty(&in->held)) {
             q = ngx_queue_head(&in->held);
@@ -131,6 +147,8 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             handlers->reply(data,
                             ngx_queue_data(q, ngx_http_im_cmd_t, queue));
         }
+
+        in->charge = 0;
     }
 
     if (ngx_http_im_decoder_pending(&in->decoder)) {
@@ -144,6 +162,44 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What Redis did since the fence before took so long: if that is much, the
+ * commands share it by what they are charged.  An estimate, as it is not known
+ * which of them it was; slow ones of a flow are charged more every time.
+ */
+
+static void
+ngx_http_im_input_time(ngx_http_im_input_t *in, ngx_http_im_output_t *out)
+{
+    uint64_t            now, us;
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    now = ngx_http_im_clock();
+    us = now - out->busy;
+    out->busy = now;
+
+    if (us <= NGX_HTTP_IM_INPUT_FAST) {
+        return;
+    }
+
+    us = ngx_min(us, NGX_HTTP_IM_INPUT_SLOW) - NGX_HTTP_IM_INPUT_FAST;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, out->log, 0,
+                   "im slow by %uLus, charge:%uz", us, in->charge);
+
+    for (q = ngx_queue_head(&in->held);
+         q != ngx_queue_sentinel(&in->held);
+         q = ngx_queue_next(q))
+    {
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+        cmd->time = us * NGX_HTTP_IM_INPUT_US * cmd->charge
+                    / ngx_max(in->charge, 1);
+    }
 }
 
 

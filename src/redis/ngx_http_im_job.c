@@ -137,6 +137,9 @@ ngx_http_im_job_free(ngx_http_im_job_t *job)
                    "im job:%p free, in use:%ui", job, jobs->n);
 
     if (job->caller) {
+        jobs->held -= job->held;
+        job->caller->held -= job->held;
+
         ngx_http_im_caller_release(&jobs->callers, job->caller);
         job->caller = NULL;
     }
@@ -297,6 +300,12 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     cmd->state = ngx_http_im_cmd_final(cmd, state);
     job->size += cmd->size;
     job->outstanding--;
+
+    if (job->caller) {
+        job->held += cmd->size;
+        job->caller->held += cmd->size;
+        job->jobs->held += cmd->size;
+    }
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
                    "im cmd:%p complete, job:%p state:%d size:%uz left:%ui",

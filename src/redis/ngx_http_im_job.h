@@ -22,6 +22,7 @@ struct ngx_http_im_jobs_s {
     ngx_queue_t               free;          /* to be used again */
     ngx_uint_t                nfree;
     ngx_uint_t                n;             /* in use */
+    size_t                    held;          /* bytes of replies in them */
     ngx_event_t               run;           /* posted: calls the handlers */
     ngx_http_im_callers_t     callers;
     ngx_http_im_log_limit_t   limits[NGX_HTTP_IM_JOB_UNKNOWN + 1];

@@ -177,7 +177,8 @@ static void
 ngx_http_im_output_add(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
 {
     if (ngx_queue_empty(&out->sent)) {
-        out->last_reply = ngx_http_im_clock_msec();
+        out->busy = ngx_http_im_clock();
+        out->last_reply = out->busy / 1000;
     }
 
     cmd->state = NGX_HTTP_IM_CMD_SENT;

@@ -56,6 +56,7 @@ struct ngx_http_im_job_s {
     ngx_uint_t                   outstanding;  /* commands not yet complete */
     ngx_uint_t                   commands;     /* of all rounds */
     size_t                       size;         /* of the round's replies */
+    size_t                       held;         /* of all rounds' */
     ngx_msec_t                   start;
     ngx_msec_t                   submitted;    /* the present round */
     ngx_msec_t                   deadline;

@@ -87,6 +87,7 @@ ngx_http_im_caller_get(ngx_http_im_callers_t *callers, ngx_str_t *id)
 
     caller->node.key = key;
     caller->jobs = 1;
+    caller->held = 0;
     caller->flows = NULL;
 
     ngx_rbtree_insert(&callers->callers, &caller->node);
@@ -305,20 +306,24 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
 void
 ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
+    size_t               size;
     ngx_http_im_flow_t  *flow;
 
     flow = cmd->flow;
 
-    if (cmd->size) {
-        flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
+    if (cmd->size || cmd->time) {
+        size = cmd->size + cmd->time;
+
+        flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + size
                         - cmd->charge;
 
         flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
     }
 
     sched->in_flight -= cmd->charge;
     cmd->charge = 0;
+    cmd->time = 0;
 
     if (ngx_http_im_sched_ready(sched)) {
         ngx_post_event(sched->flush, &ngx_posted_events);

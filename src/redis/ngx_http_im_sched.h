@@ -25,7 +25,9 @@
  *
  * The size of a reply is not known before it is there, so a command is
  * charged with the mean of the replies that its flow had before; the
- * difference is corrected in the finish tag when the reply has come.
+ * difference is corrected in the finish tag when the reply has come.  If Redis
+ * took long for it, that counts as bytes, too: so one slow command at a time
+ * is in flight.
  */
 
 typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
@@ -39,7 +41,7 @@ struct ngx_http_im_flow_s {
     ngx_uint_t               finish;     /* tag of the last one taken */
     ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
-    size_t                   mean;       /* of a reply */
+    size_t                   mean;       /* of a reply and its time */
     ngx_msec_t               remembered; /* until then: it broke a conn */
     unsigned                 breaks:1;   /* remembered is set */
     unsigned                 is_parked:1;
@@ -71,6 +73,7 @@ struct ngx_http_im_caller_s {
     ngx_rbtree_node_t        node;       /* key: hash of the id */
     ngx_queue_t              idle;       /* while it has no job */
     ngx_uint_t               jobs;       /* in use */
+    size_t                   held;       /* bytes of replies in them */
     ngx_http_im_flow_t      *flows;      /* one for each node it has used */
 };
 

@@ -4,7 +4,10 @@
 #include "ngx_http_im_node.h"
 
 
+/* bytes of commands that wait, and of replies in jobs that are not over */
 #define NGX_HTTP_IM_WAITING_MAX   (64 * 1024 * 1024)
+#define NGX_HTTP_IM_HELD_MAX      (32 * 1024 * 1024)
+
 #define NGX_HTTP_IM_READ_BUFFER   65536
 
 /* ms by which a timer of a busy worker may well be late */
@@ -17,6 +20,7 @@ static ngx_int_t ngx_http_im_store_begin(ngx_http_im_job_t *job,
     ngx_str_t *caller);
 static const char *ngx_http_im_store_overload(ngx_http_im_store_t *store,
     ngx_http_im_caller_t *caller);
+static const char *ngx_http_im_store_memory(ngx_http_im_job_t *job);
 static const char *ngx_http_im_store_route(ngx_http_im_job_t *job);
 static void ngx_http_im_store_refuse(ngx_http_im_job_t *job,
     const char *reason);
@@ -168,6 +172,14 @@ ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller)
         return;
     }
 
+    reason = ngx_http_im_store_memory(job);
+
+    if (reason) {
+        ngx_http_im_stat_inc(store->jobs.stat, NGX_HTTP_IM_STAT_OVERLOADS);
+        ngx_http_im_store_refuse(job, reason);
+        return;
+    }
+
     reason = ngx_http_im_store_route(job);
 
     if (reason) {
@@ -263,6 +275,26 @@ ngx_http_im_store_overload(ngx_http_im_store_t *store,
         || ngx_http_im_caller_size(caller) > NGX_HTTP_IM_WAITING_MAX / 2)
     {
         return "too many requests of one caller are pending";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Every round: what the other jobs hold.  What a job holds itself is no
+ * reason, so one of them can always go on; one caller may hold half.
+ */
+
+static const char *
+ngx_http_im_store_memory(ngx_http_im_job_t *job)
+{
+    if (job->jobs->held - job->held > NGX_HTTP_IM_HELD_MAX) {
+        return "too many replies are held";
+    }
+
+    if (job->caller->held - job->held > NGX_HTTP_IM_HELD_MAX / 2) {
+        return "too many replies of one caller are held";
     }
 
     return NULL;
