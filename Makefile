@@ -7,7 +7,7 @@ PROVE   ?= prove -I t/lib
 TESTS   ?= t/*.t
 
 .PHONY: all deps run test lint install clean bench asan valgrind fuzz soak \
-	coverage
+	coverage matrix
 
 all:
 	@t/tools/build
@@ -21,7 +21,7 @@ run: deps all
 test:
 	@t/tools/deps libjson-pp-perl nghttp2-client libnginx-mod-nchan \
 	    libnginx-mod-http-lua \
-	    $(if $(filter true,$(CI)),clang-14 libclang-rt-14-dev)
+	    $(if $(filter true,$(CI)),clang libclang-rt-dev)
 	@$(MAKE) --no-print-directory all lint
 	@$(PROVE) $(TESTS)
 
@@ -47,12 +47,18 @@ valgrind: deps all
 	@t/asan/valgrind-run
 
 fuzz:
-	@t/tools/deps clang-14 libclang-rt-14-dev
+	@t/tools/deps clang libclang-rt-dev
 	@t/fuzz/run $(SECONDS)
 
 coverage:
-	@t/tools/deps clang-14 libclang-rt-14-dev llvm-14
+	@t/tools/deps clang libclang-rt-dev llvm
 	@t/coverage/run
 
 soak: deps all
 	@t/fault/soak
+
+# RELEASES="trixie testing": other releases of Debian, Redis and Valkey
+
+matrix:
+	@t/tools/deps debootstrap
+	@t/tools/matrix $(RELEASES)

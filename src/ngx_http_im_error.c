@@ -2,6 +2,9 @@
 #include "ngx_http_im_error.h"
 
 
+#define NGX_HTTP_IM_ERROR_LEN   256
+
+
 /* in the order of ngx_http_im_error_e */
 
 static const ngx_http_im_code_t  ngx_http_im_codes[] = {
@@ -44,6 +47,23 @@ static const ngx_http_im_code_t  ngx_http_im_codes[] = {
     { ngx_string("group_full"), 409,
       ngx_string("the group would have more than the allowed members; "
                  "member names too many") },
+
+    { ngx_string("group_too_large"), 409,
+      ngx_string("the group has too many members for this call") },
+
+    { ngx_string("too_many_groups"), 409,
+      ngx_string("a user that would become a member is in as many groups as "
+                 "im_groups_max allows; nobody was added") },
+
+    { ngx_string("is_owner"), 409,
+      ngx_string("from_id owns the group, and can leave it only after it is "
+                 "transferred or dismissed") },
+
+    { ngx_string("dismissed"), 409,
+      ngx_string("the group conv_id is dismissed and can only be read") },
+
+    { ngx_string("recall_expired"), 409,
+      ngx_string("the message is too old to be recalled") },
 
     { ngx_string("idempotency_conflict"), 409,
       ngx_string("client_msg_id was used for a message with other "
@@ -100,4 +120,40 @@ ngx_http_im_error_find(ngx_str_t *code)
     }
 
     return NGX_HTTP_IM_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
+    ngx_http_im_error_e id, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    error->id = id;
+
+    if (fmt == NULL) {
+        error->text = ngx_http_im_error_code(id)->text;
+        goto done;
+    }
+
+    p = ngx_pnalloc(pool, NGX_HTTP_IM_ERROR_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    va_start(args, fmt);
+    error->text.data = p;
+    error->text.len = ngx_vslprintf(p, p + NGX_HTTP_IM_ERROR_LEN, fmt,
+                                    args)
+                        - p;
+    va_end(args);
+
+done:
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                   "im error code:%V text:\"%V\"",
+                   &ngx_http_im_error_code(id)->code, &error->text);
+
+    return NGX_DECLINED;
 }

@@ -21,6 +21,11 @@ typedef enum {
     NGX_HTTP_IM_CONV_EXISTS,
     NGX_HTTP_IM_NOT_GROUP,
     NGX_HTTP_IM_GROUP_FULL,
+    NGX_HTTP_IM_GROUP_TOO_LARGE,
+    NGX_HTTP_IM_TOO_MANY_GROUPS,
+    NGX_HTTP_IM_IS_OWNER,
+    NGX_HTTP_IM_DISMISSED,
+    NGX_HTTP_IM_RECALL_EXPIRED,
     NGX_HTTP_IM_IDEMPOTENCY_CONFLICT,
     NGX_HTTP_IM_BODY_TOO_LARGE,
     NGX_HTTP_IM_MSG_TOO_LONG,
@@ -41,6 +46,12 @@ typedef struct {
 } ngx_http_im_code_t;
 
 
+typedef struct {
+    ngx_http_im_error_e    id;
+    ngx_str_t              text;     /* has the field's name */
+} ngx_http_im_error_t;
+
+
 /* the row of a code, also of NGX_HTTP_IM_OK */
 const ngx_http_im_code_t *ngx_http_im_error_code(ngx_http_im_error_e id);
 
@@ -49,6 +60,10 @@ const ngx_http_im_code_t *ngx_http_im_error_code(ngx_http_im_error_e id);
  * this name.
  */
 ngx_http_im_error_e ngx_http_im_error_find(ngx_str_t *code);
+
+/* NGX_DECLINED, or NGX_ERROR: out of memory; fmt NULL: the id's own text */
+ngx_int_t ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
+    ngx_http_im_error_e id, const char *fmt, ...);
 
 
 #endif /* _NGX_HTTP_IM_ERROR_H_INCLUDED_ */

@@ -3,41 +3,14 @@
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_writer.h"
 #include "ngx_http_im_json_flat.h"
-
-#include <jansson.h>
-
-
-#define NGX_HTTP_IM_ERROR_LEN   256
+#include "ngx_http_im_json_tree.h"
 
 
 typedef struct {
     ngx_pool_t             *pool;
+    size_t                  ids_max;
     ngx_http_im_error_t    *error;
 } ngx_http_im_field_ctx_t;
-
-/* an object of jansson (json) or of json_flat (members) */
-
-typedef struct {
-    json_t                   *json;
-    ngx_http_im_json_flat_t  *members;
-    ngx_int_t                 n;
-} ngx_http_im_object_t;
-
-/* text or number by type; text points into the body or the tree */
-
-typedef enum {
-    NGX_HTTP_IM_VALUE_STRING = 0,
-    NGX_HTTP_IM_VALUE_INT,
-    NGX_HTTP_IM_VALUE_OTHER
-} ngx_http_im_value_e;
-
-typedef struct {
-    ngx_http_im_value_e     type;
-    ngx_str_t               text;
-    int64_t                 number;
-    json_t                 *json;
-    unsigned                plain:1;     /* needs no escape */
-} ngx_http_im_value_t;
 
 typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
@@ -46,25 +19,32 @@ typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
 static ngx_int_t ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *fields, ngx_http_im_object_t *object,
     void *args);
-static ngx_uint_t ngx_http_im_field_value(ngx_http_im_object_t *object,
-    const ngx_str_t *name, ngx_http_im_value_t *value);
-static void ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value);
 static ngx_int_t ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
     ngx_str_t *dst);
 static ngx_int_t ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_id_check(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
+    ngx_str_t *id);
+static ngx_int_t ngx_http_im_field_copy(ngx_http_im_field_ctx_t *ctx,
+    ngx_str_t *src, ngx_str_t *dst);
 static ngx_int_t ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_bool(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_time(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst,
-    size_t size);
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value);
 static ngx_int_t ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_ids_add(ngx_http_im_field_ctx_t *ctx,
+    ngx_array_t *ids, json_t *seen, ngx_str_t *id);
 static ngx_int_t ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
@@ -78,9 +58,12 @@ static ngx_int_t ngx_http_im_field_bad(ngx_http_im_field_ctx_t *ctx,
 
 static const ngx_http_im_field_pt  ngx_http_im_field_readers[] = {
     ngx_http_im_field_id,
+    ngx_http_im_field_id,
     ngx_http_im_field_name,
     ngx_http_im_field_text,
     ngx_http_im_field_int,
+    ngx_http_im_field_bool,
+    ngx_http_im_field_time,
     ngx_http_im_field_ids,
     ngx_http_im_field_objects
 };
@@ -95,17 +78,17 @@ ngx_http_im_field_init(void)
 
 ngx_int_t
 ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
-    const ngx_http_im_field_t *fields, void *args,
+    const ngx_http_im_field_t *fields, size_t ids_max, void *args,
     ngx_http_im_error_t *error)
 {
     json_t                   *root;
     ngx_int_t                 rc;
-    json_error_t              jerr;
     ngx_http_im_object_t      object;
     ngx_http_im_json_flat_t   members[NGX_HTTP_IM_JSON_FLAT_MAX];
     ngx_http_im_field_ctx_t   ctx;
 
     ctx.pool = pool;
+    ctx.ids_max = ids_max;
     ctx.error = error;
 
     if (len == 0) {
@@ -124,27 +107,9 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
         return ngx_http_im_field_object(&ctx, fields, &object, args);
     }
 
-    root = json_loadb((char *) body, len, JSON_REJECT_DUPLICATES, &jerr);
-
-    if (root == NULL) {
-
-        if (json_error_code(&jerr) == json_error_out_of_memory) {
-            return NGX_ERROR;
-        }
-
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
-                       "im field not JSON: error:%d position:%d",
-                       (int) json_error_code(&jerr), jerr.position);
-
-        return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
-                                     "the body is not valid JSON at byte %d",
-                                     jerr.position);
-    }
-
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return ngx_http_im_error_set(pool, error, NGX_HTTP_IM_BAD_JSON,
-                                     "the body must be a JSON object");
+    rc = ngx_http_im_json_tree(pool, body, len, &root, error);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     object.json = root;
@@ -169,7 +134,7 @@ ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
 
     for (field = fields; field->name.len; field++) {
 
-        found = ngx_http_im_field_value(object, &field->name, &value);
+        found = ngx_http_im_object_get(object, &field->name, &value);
 
         if (found && (field->flags & NGX_HTTP_IM_FIELD_EMPTY)
             && value.type == NGX_HTTP_IM_VALUE_STRING && value.text.len == 0)
@@ -200,67 +165,6 @@ ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
 }
 
 
-static ngx_uint_t
-ngx_http_im_field_value(ngx_http_im_object_t *object, const ngx_str_t *name,
-    ngx_http_im_value_t *value)
-{
-    json_t                   *json;
-    ngx_http_im_json_flat_t  *member;
-
-    if (object->json) {
-        json = json_object_get(object->json, (char *) name->data);
-
-        if (json == NULL) {
-            return 0;
-        }
-
-        ngx_http_im_field_json(json, value);
-
-        return 1;
-    }
-
-    member = ngx_http_im_json_flat_find(object->members, object->n, name);
-
-    if (member == NULL) {
-        return 0;
-    }
-
-    value->type = member->text.data ? NGX_HTTP_IM_VALUE_STRING
-                                    : NGX_HTTP_IM_VALUE_INT;
-    value->text = member->text;
-    value->number = member->number;
-    value->json = NULL;
-    value->plain = 1;
-
-    return 1;
-}
-
-
-static void
-ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value)
-{
-    value->json = json;
-    value->plain = 0;
-
-    switch (json_typeof(json)) {
-
-    case JSON_STRING:
-        value->type = NGX_HTTP_IM_VALUE_STRING;
-        value->text.data = (u_char *) json_string_value(json);
-        value->text.len = json_string_length(json);
-        break;
-
-    case JSON_INTEGER:
-        value->type = NGX_HTTP_IM_VALUE_INT;
-        value->number = json_integer_value(json);
-        break;
-
-    default:
-        value->type = NGX_HTTP_IM_VALUE_OTHER;
-    }
-}
-
-
 static ngx_int_t
 ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
@@ -274,7 +178,8 @@ ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
 
     *dst = value->text;
 
-    if (field->type == NGX_HTTP_IM_FIELD_ID
+    if (field->type == NGX_HTTP_IM_FIELD_CONV_ID
+        || field->type == NGX_HTTP_IM_FIELD_USER_ID
         || field->type == NGX_HTTP_IM_FIELD_IDS)
     {
         return NGX_OK;
@@ -308,25 +213,43 @@ ngx_http_im_field_id(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t  rc;
-    ngx_str_t  id, *copy;
+    ngx_str_t  id;
 
-    rc = ngx_http_im_field_string(ctx, field, value, &id);
-    if (rc != NGX_OK) {
+    rc = ngx_http_im_field_id_check(ctx, field, value, &id);
+
+    return (rc == NGX_OK) ? ngx_http_im_field_copy(ctx, &id, dst) : rc;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_id_check(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
+    ngx_str_t *id)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_im_field_string(ctx, field, value, id);
+
+    if (rc != NGX_OK || (field->flags & NGX_HTTP_IM_FIELD_LATER)) {
         return rc;
     }
 
-    if (!(field->flags & NGX_HTTP_IM_FIELD_LATER)
-        && !ngx_http_im_id_valid(&id))
-    {
-        return ngx_http_im_field_bad(ctx, "%V must be 1 to 64 bytes of "
-                                     "A-Z a-z 0-9 _ - . : @", field);
+    if (field->type == NGX_HTTP_IM_FIELD_CONV_ID) {
+
+        if (!ngx_http_im_id_conv_valid(id)) {
+            return ngx_http_im_field_bad(ctx, "%V must be "
+                                         NGX_HTTP_IM_ID_CONV_FORM, field);
+        }
+
+        return NGX_OK;
     }
 
-    copy = dst;
-    copy->len = id.len;
-    copy->data = ngx_pstrdup(ctx->pool, &id);
+    if (!ngx_http_im_id_user_valid(id)) {
+        return ngx_http_im_field_bad(ctx, "%V must be "
+                                     NGX_HTTP_IM_ID_USER_FORM, field);
+    }
 
-    return copy->data ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 
@@ -335,18 +258,22 @@ ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     ngx_int_t  rc;
-    ngx_str_t  name, *copy;
+    ngx_str_t  name;
 
     rc = ngx_http_im_field_string(ctx, field, value, &name);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
-    copy = dst;
-    copy->len = name.len;
-    copy->data = ngx_pstrdup(ctx->pool, &name);
+    return (rc == NGX_OK) ? ngx_http_im_field_copy(ctx, &name, dst) : rc;
+}
 
-    return copy->data ? NGX_OK : NGX_ERROR;
+
+static ngx_int_t
+ngx_http_im_field_copy(ngx_http_im_field_ctx_t *ctx, ngx_str_t *src,
+    ngx_str_t *dst)
+{
+    dst->len = src->len;
+    dst->data = ngx_pstrdup(ctx->pool, src);
+
+    return dst->data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -396,84 +323,130 @@ ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
-    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst,
-    size_t size)
+ngx_http_im_field_bool(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
-    size_t     n;
-    ngx_int_t  rc;
+    if (value->json == NULL || !json_is_boolean(value->json)) {
+        return ngx_http_im_field_bad(ctx, "%V must be true or false", field);
+    }
 
+    *(ngx_uint_t *) dst = json_is_true(value->json);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_time(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
+{
+    ngx_http_im_time_t  *time;
+
+    time = dst;
+    time->set = 1;
+
+    return ngx_http_im_field_int(ctx, field, value, &time->ms);
+}
+
+
+static ngx_int_t
+ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value)
+{
     if (value->json == NULL || !json_is_array(value->json)) {
         return ngx_http_im_field_bad(ctx, "%V must be an array", field);
     }
 
-    n = json_array_size(value->json);
-
-    rc = ngx_http_im_field_range(ctx, field, n,
-                                 "%V must have %L to %L elements",
-                                 "%V must have at least %L elements");
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_array_init(dst, ctx->pool, n ? n : 1, size);
+    return ngx_http_im_field_range(ctx, field, json_array_size(value->json),
+                                   "%V must have %L to %L elements",
+                                   "%V must have at least %L elements");
 }
 
+
+/*
+ * Of repeated ids only the first is kept.  Once there are more than ids_max,
+ * the others are checked, but not kept: the call refuses them all.
+ */
 
 static ngx_int_t
 ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
+    size_t                i, n, max;
     json_t               *seen;
-    size_t                i;
     ngx_int_t             rc;
-    ngx_str_t            *id;
-    const char           *s;
+    ngx_str_t             id;
+    ngx_array_t          *ids;
     ngx_http_im_value_t   element;
 
-    rc = ngx_http_im_field_array(ctx, field, value, dst, sizeof(ngx_str_t));
+    rc = ngx_http_im_field_array(ctx, field, value);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    /* of repeated ids only the first is kept */
+    ids = dst;
+    n = json_array_size(value->json);
+
+    max = (field->max == NGX_HTTP_IM_NO_LIMIT) ? ctx->ids_max : n;
+
+    if (ngx_array_init(ids, ctx->pool, ngx_min(n, max) + 1, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     seen = json_object();
     if (seen == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < json_array_size(value->json); i++) {
+    for (i = 0; i < n && rc == NGX_OK; i++) {
 
-        id = ngx_array_push(dst);
-        if (id == NULL) {
-            rc = NGX_ERROR;
-            break;
-        }
+        ngx_http_im_value_set(json_array_get(value->json, i), &element);
 
-        ngx_http_im_field_json(json_array_get(value->json, i), &element);
+        rc = ngx_http_im_field_id_check(ctx, field, &element, &id);
 
-        rc = ngx_http_im_field_id(ctx, field, &element, id);
-        if (rc != NGX_OK) {
-            break;
-        }
-
-        s = json_string_value(element.json);
-
-        if (json_object_get(seen, s)) {
-            ((ngx_array_t *) dst)->nelts--;
-            continue;
-        }
-
-        if (json_object_set_new_nocheck(seen, s, json_true()) != 0) {
-            rc = NGX_ERROR;
-            break;
+        if (rc == NGX_OK && ids->nelts <= max) {
+            rc = ngx_http_im_field_ids_add(ctx, ids, seen, &id);
         }
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ctx->pool->log, 0,
+                   "im field \"%V\" elements:%uz kept:%ui rc:%i",
+                   &field->name, n, ids->nelts, rc);
 
     json_decref(seen);
 
     return rc;
+}
+
+
+/* jansson's hash is seeded, so nobody can make ids that collide */
+
+static ngx_int_t
+ngx_http_im_field_ids_add(ngx_http_im_field_ctx_t *ctx, ngx_array_t *ids,
+    json_t *seen, ngx_str_t *id)
+{
+    ngx_str_t   *copy;
+    const char  *s;
+
+    /* it has a NUL behind it, as all strings of jansson */
+
+    s = (char *) id->data;
+
+    if (json_object_get(seen, s)) {
+        return NGX_OK;
+    }
+
+    copy = ngx_array_push(ids);
+
+    if (copy == NULL
+        || json_object_set_new_nocheck(seen, s, json_true()) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_field_copy(ctx, id, copy);
 }
 
 
@@ -482,16 +455,22 @@ ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
     void                  *args;
-    size_t                 i;
+    size_t                 i, n;
     ngx_int_t              rc;
     ngx_http_im_object_t   object;
 
-    rc = ngx_http_im_field_array(ctx, field, value, dst, field->size);
+    rc = ngx_http_im_field_array(ctx, field, value);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    for (i = 0; i < json_array_size(value->json); i++) {
+    n = json_array_size(value->json);
+
+    if (ngx_array_init(dst, ctx->pool, n + 1, field->size) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
         object.json = json_array_get(value->json, i);
 
         if (!json_is_object(object.json)) {
@@ -522,40 +501,4 @@ ngx_http_im_field_bad(ngx_http_im_field_ctx_t *ctx, const char *fmt,
 {
     return ngx_http_im_error_set(ctx->pool, ctx->error,
                                  NGX_HTTP_IM_BAD_REQUEST, fmt, &field->name);
-}
-
-
-ngx_int_t
-ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
-    ngx_http_im_error_e id, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    error->id = id;
-
-    if (fmt == NULL) {
-        error->text = ngx_http_im_error_code(id)->text;
-        goto done;
-    }
-
-    p = ngx_pnalloc(pool, NGX_HTTP_IM_ERROR_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    va_start(args, fmt);
-    error->text.data = p;
-    error->text.len = ngx_vslprintf(p, p + NGX_HTTP_IM_ERROR_LEN, fmt,
-                                    args)
-                        - p;
-    va_end(args);
-
-done:
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, pool->log, 0,
-                   "im error code:%V text:\"%V\"",
-                   &ngx_http_im_error_code(id)->code, &error->text);
-
-    return NGX_DECLINED;
 }

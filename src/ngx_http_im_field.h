@@ -16,12 +16,15 @@
  */
 
 typedef enum {
-    NGX_HTTP_IM_FIELD_ID = 0,    /* ngx_str_t, a user's or conversation's id */
-    NGX_HTTP_IM_FIELD_NAME,      /* ngx_str_t, as sent; min and max in bytes */
-    NGX_HTTP_IM_FIELD_TEXT,      /* ngx_http_im_text_t; min, max in bytes */
-    NGX_HTTP_IM_FIELD_INT,       /* int64_t; min and max are values */
-    NGX_HTTP_IM_FIELD_IDS,       /* ngx_array_t of ngx_str_t, each once */
-    NGX_HTTP_IM_FIELD_OBJECTS    /* ngx_array_t of structs, rows in sub */
+    NGX_HTTP_IM_FIELD_CONV_ID = 0,   /* ngx_str_t */
+    NGX_HTTP_IM_FIELD_USER_ID,       /* ngx_str_t */
+    NGX_HTTP_IM_FIELD_NAME,          /* ngx_str_t; min, max in bytes */
+    NGX_HTTP_IM_FIELD_TEXT,          /* ngx_http_im_text_t; the same */
+    NGX_HTTP_IM_FIELD_INT,           /* int64_t; min and max are values */
+    NGX_HTTP_IM_FIELD_BOOL,          /* ngx_uint_t */
+    NGX_HTTP_IM_FIELD_TIME,          /* ngx_http_im_time_t */
+    NGX_HTTP_IM_FIELD_IDS,           /* ngx_array_t of ngx_str_t, users once */
+    NGX_HTTP_IM_FIELD_OBJECTS        /* ngx_array_t of structs, rows in sub */
 } ngx_http_im_field_e;
 
 
@@ -32,6 +35,14 @@ typedef struct {
     size_t                     len;       /* as sent */
     unsigned                   set:1;
 } ngx_http_im_text_t;
+
+
+/* ms since the epoch */
+
+typedef struct {
+    int64_t                    ms;
+    ngx_uint_t                 set;
+} ngx_http_im_time_t;
 
 
 #define NGX_HTTP_IM_FIELD_REQUIRED   1
@@ -61,23 +72,15 @@ struct ngx_http_im_field_s {
     { ngx_null_string, 0, 0, 0, 0, 0, NULL, 0 }
 
 
-typedef struct {
-    ngx_http_im_error_e          id;
-    ngx_str_t                    text;    /* has the field's name */
-} ngx_http_im_error_t;
-
-
 /*
  * NGX_OK; NGX_DECLINED: error is set; NGX_ERROR: out of memory.  Fields that
- * are not in the body keep the values they have in args.
+ * are not in the body keep the values they have in args.  IDS whose row has no
+ * limit: of more than ids_max, repeated ones counted once, ids_max + 1 are
+ * kept.
  */
 ngx_int_t ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
-    const ngx_http_im_field_t *fields, void *args,
+    const ngx_http_im_field_t *fields, size_t ids_max, void *args,
     ngx_http_im_error_t *error);
-
-/* NGX_DECLINED, or NGX_ERROR: out of memory; fmt NULL: the id's own text */
-ngx_int_t ngx_http_im_error_set(ngx_pool_t *pool, ngx_http_im_error_t *error,
-    ngx_http_im_error_e id, const char *fmt, ...);
 
 /* at start: otherwise jansson reads a seed from a file on first use */
 void ngx_http_im_field_init(void);

@@ -10,11 +10,17 @@
 #define NGX_HTTP_IM_ID_MAX         64
 #define NGX_HTTP_IM_PAIR_LEN       24
 #define NGX_HTTP_IM_RAND_LEN       16
-#define NGX_HTTP_IM_GROUP_ID_LEN   25
+
+/* of a conversation's id, which is part of a path, and of a user's */
+
+#define NGX_HTTP_IM_ID_CONV_FORM                                             \
+    "1 to 64 bytes of A-Z a-z 0-9 _ - . : @, but not . or .."
+#define NGX_HTTP_IM_ID_USER_FORM                                             \
+    "1 to 64 bytes of A-Z a-z 0-9 _ - . : @ + = | ~ / ! *, but not . or .."
 
 
-/* 1 to 64 bytes of A-Z a-z 0-9 _ - . : @ */
-ngx_uint_t ngx_http_im_id_valid(ngx_str_t *id);
+ngx_uint_t ngx_http_im_id_conv_valid(ngx_str_t *id);
+ngx_uint_t ngx_http_im_id_user_valid(ngx_str_t *id);
 
 /* whether it is the id of a 1:1 conversation: 24 lower-case hex digits */
 ngx_uint_t ngx_http_im_id_is_pair(ngx_str_t *id);
@@ -34,12 +40,6 @@ void ngx_http_im_id_split(ngx_str_t *id, ngx_str_t *shown, ngx_str_t *type);
 
 /* "12-0123456789abcdef" -> 12; 0: not the id of a message */
 uint64_t ngx_http_im_id_msg_seq(ngx_str_t *msg_id);
-
-/* the random part of a message's id; the state is a worker's, from _seed */
-void ngx_http_im_id_random(uint64_t *state, u_char dst[NGX_HTTP_IM_RAND_LEN]);
-
-/* NGX_ERROR after an error was logged */
-ngx_int_t ngx_http_im_id_seed(uint64_t *state, ngx_log_t *log);
 
 
 #endif /* _NGX_HTTP_IM_ID_H_INCLUDED_ */

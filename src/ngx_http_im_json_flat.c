@@ -139,33 +139,46 @@ ngx_http_im_json_flat_string(u_char *p, u_char *last, ngx_str_t *string)
 
     string->data = p;
 
+    p = ngx_http_im_json_flat_text(p, last);
+
+    if (p == last || *p != '"') {
+        return NULL;
+    }
+
+    string->len = p - string->data;
+
+    return p + 1;
+}
+
+
+u_char *
+ngx_http_im_json_flat_text(u_char *p, u_char *last)
+{
+    u_char  *next;
+
     p = ngx_http_im_json_flat_skip(p, last);
 
     while (p < last) {
 
         if (*p >= 0x80) {
-            p = ngx_http_im_json_flat_utf8(p, last);
+            next = ngx_http_im_json_flat_utf8(p, last);
 
-            if (p == NULL) {
-                return NULL;
+            if (next == NULL) {
+                return p;
             }
 
+            p = next;
             continue;
         }
 
-        if (*p == '"') {
-            string->len = p - string->data;
-            return p + 1;
-        }
-
-        if (*p == '\\' || *p < 0x20) {
-            return NULL;
+        if (*p == '"' || *p == '\\' || *p < 0x20) {
+            return p;
         }
 
         p = ngx_http_im_json_flat_skip(p + 1, last);
     }
 
-    return NULL;
+    return p;
 }
 
 

@@ -4,6 +4,7 @@
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
 #include "ngx_http_im_id.h"
+#include "ngx_http_im_identity.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -17,6 +18,8 @@ static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
     ngx_str_t *res, ngx_http_variable_value_t *v);
+static char *ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
@@ -39,6 +42,14 @@ static ngx_conf_post_t  ngx_http_im_size_post = { ngx_http_im_check_size };
 static ngx_conf_enum_t  ngx_http_im_replies[] = {
     { ngx_string("v1"), 0 },
     { ngx_string("full"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_im_group_adds[] = {
+    { ngx_string("member"), NGX_HTTP_IM_GROUP_ADD_MEMBER },
+    { ngx_string("owner"), NGX_HTTP_IM_GROUP_ADD_OWNER },
+    { ngx_string("trusted"), NGX_HTTP_IM_GROUP_ADD_TRUSTED },
     { ngx_null_string, 0 }
 };
 
@@ -85,6 +96,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       0,
       NULL },
 
+    { ngx_string("im_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_im_health_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("im_key_prefix"),
       NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
@@ -97,6 +115,20 @@ static ngx_command_t  ngx_http_im_commands[] = {
       ngx_http_set_complex_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, user),
+      NULL },
+
+    { ngx_string("im_trusted"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_identity_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_origin"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_im_origin_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, origins),
       NULL },
 
     { ngx_string("im_reply"),
@@ -134,6 +166,20 @@ static ngx_command_t  ngx_http_im_commands[] = {
       offsetof(ngx_http_im_loc_conf_t, options.group_max_members),
       &ngx_http_im_positive_post },
 
+    { ngx_string("im_group_add"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.group_add),
+      &ngx_http_im_group_adds },
+
+    { ngx_string("im_groups_max"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.groups_max),
+      &ngx_http_im_positive_post },
+
     { ngx_string("im_max_body_size"),
       NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -153,6 +199,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, options.idempotency_window),
+      NULL },
+
+    { ngx_string("im_recall_window"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_recall_window,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.recall_window),
       NULL },
 
     { ngx_string("set_im_conv_id"),
@@ -221,9 +274,9 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (lcf->status) {
-        return "cannot stand beside im_status; give that a location of its "
-               "own";
+    if (lcf->status || lcf->health) {
+        return "cannot stand beside im_status or im_health; give that a "
+               "location of its own";
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -315,11 +368,32 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
 
     ngx_str_null(res);
 
-    if (!ngx_http_im_id_valid(&a) || !ngx_http_im_id_valid(&b)) {
+    if (!ngx_http_im_id_user_valid(&a) || !ngx_http_im_id_user_valid(&b)) {
         return NGX_OK;
     }
 
     return ngx_http_im_conv_pair_id(r->pool, &a, &b, res);
+}
+
+
+static char *
+ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t               *value;
+    ngx_http_im_options_t   *options;
+    ngx_http_im_loc_conf_t  *lcf = conf;
+
+    value = cf->args->elts;
+    options = &lcf->options;
+
+    if (options->recall_window == NGX_CONF_UNSET_MSEC
+        && ngx_strcmp(value[1].data, "off") == 0)
+    {
+        options->recall_window = NGX_HTTP_IM_RECALL_OFF;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_conf_set_msec_slot(cf, cmd, conf);
 }
 
 
@@ -337,9 +411,14 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     ngx_uint_t                  i;
     ngx_http_im_pass_t        **pass;
     ngx_http_im_main_conf_t    *imcf;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_im_redis_conf_t  **store;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+    if (imcf->passes.nelts && ngx_http_im_handler_init(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
         imcf->cache = ngx_http_im_cache_zone_add(cf, &name, 48 * 1024 * 1024,
@@ -370,11 +449,27 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    if (imcf->has_health && imcf->stores.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "there is an im_health, but no store: add an im_pass, "
+                      "or an im_redis");
+        return NGX_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         store[i]->scripts = imcf->scripts;
-        store[i]->nscripts = NGX_HTTP_IM_SCRIPTS;
+        store[i]->nscripts = NGX_HTTP_IM_SCRIPT_TRIAL;
+        store[i]->trial = &imcf->scripts[NGX_HTTP_IM_SCRIPT_TRIAL];
+
+        if (ngx_http_im_redis_conf_resolver(cf, store[i], clcf->resolver,
+                                            clcf->resolver_timeout)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
@@ -390,6 +485,9 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
     if (imcf == NULL) {
         return NULL;
     }
+
+    ngx_http_im_unsent_init(&imcf->unsent);
+    ngx_http_im_health_init(&imcf->health);
 
     imcf->scripts = ngx_http_im_scripts_create(cf->pool);
 
@@ -423,15 +521,21 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->options.key_prefix = { 0, NULL };
      *     conf->pass = NULL;
+     *     conf->trusted_value = NULL;
      */
 
     conf->user = NGX_CONF_UNSET_PTR;
+    conf->origins = NGX_CONF_UNSET_PTR;
+    conf->trusted = NGX_CONF_UNSET_UINT;
     conf->options.max_body_size = NGX_CONF_UNSET_SIZE;
     conf->options.max_message_size = NGX_CONF_UNSET_SIZE;
     conf->options.list_max = NGX_CONF_UNSET_UINT;
     conf->options.page_size_max = NGX_CONF_UNSET_UINT;
     conf->options.group_max_members = NGX_CONF_UNSET_UINT;
+    conf->options.group_add = NGX_CONF_UNSET_UINT;
+    conf->options.groups_max = NGX_CONF_UNSET_UINT;
     conf->options.idempotency_window = NGX_CONF_UNSET_MSEC;
+    conf->options.recall_window = NGX_CONF_UNSET_MSEC;
     conf->options.read_on_fetch = NGX_CONF_UNSET;
     conf->options.reply_full = NGX_CONF_UNSET_UINT;
 
@@ -442,26 +546,33 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_im_options_t   *prev, *conf;
-    ngx_http_im_loc_conf_t  *up, *lcf;
+    ngx_http_im_options_t    *prev, *conf;
+    ngx_http_im_loc_conf_t   *up, *lcf;
+    ngx_http_im_main_conf_t  *imcf;
 
     up = parent;
     lcf = child;
     prev = &up->options;
     conf = &lcf->options;
 
-    ngx_conf_merge_ptr_value(lcf->user, up->user, NULL);
+    ngx_http_im_identity_merge(cf, up, lcf);
 
     ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
-    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size, 65536);
+    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
+                              262144);
     ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
                               32768);
     ngx_conf_merge_uint_value(conf->list_max, prev->list_max, 500);
     ngx_conf_merge_uint_value(conf->page_size_max, prev->page_size_max, 200);
     ngx_conf_merge_uint_value(conf->group_max_members,
                               prev->group_max_members, 500);
+    ngx_conf_merge_uint_value(conf->group_add, prev->group_add,
+                              NGX_HTTP_IM_GROUP_ADD_MEMBER);
+    ngx_conf_merge_uint_value(conf->groups_max, prev->groups_max, 1000);
     ngx_conf_merge_msec_value(conf->idempotency_window,
                               prev->idempotency_window, 86400000);
+    ngx_conf_merge_msec_value(conf->recall_window, prev->recall_window,
+                              120000);
     ngx_conf_merge_value(conf->read_on_fetch, prev->read_on_fetch, 1);
     ngx_conf_merge_uint_value(conf->reply_full, prev->reply_full, 0);
 
@@ -478,6 +589,13 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_im_inherit(cf, up, lcf);
 
+    if (lcf->pass) {
+        imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+        return ngx_http_im_redis_conf_prefix(&imcf->stores, &lcf->pass->value,
+                                             &conf->key_prefix);
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -492,22 +610,23 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if ((clcf->noname || clcf->lmt_excpt) && !lcf->pass && !lcf->status) {
+    if ((clcf->noname || clcf->lmt_excpt)
+        && !lcf->pass && !lcf->status && !lcf->health)
+    {
         lcf->pass = up->pass;
         lcf->status = up->status;
+        lcf->health = up->health;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = lcf->pass ? ngx_http_im_handler
                           : lcf->status ? ngx_http_im_status_handler
+                          : lcf->health ? ngx_http_im_health_handler
                           : NULL;
         }
     }
 
-    /* a body too large is refused here, in JSON, unless it is absurd */
-
-    if (lcf->pass && clcf->client_max_body_size != 0) {
-        clcf->client_max_body_size = ngx_max(clcf->client_max_body_size,
-                                             64 * 1024 * 1024);
+    if (lcf->pass) {
+        ngx_http_im_body_limit_set(lcf, clcf);
     }
 }
 
@@ -534,13 +653,13 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 
     ngx_http_im_status_attach(imcf, cycle->log);
 
-    if (imcf->passes.nelts == 0) {
+    if (imcf->passes.nelts == 0 && !imcf->has_health) {
         return NGX_OK;
     }
 
     ngx_http_im_field_init();
 
-    if (ngx_http_im_id_seed(&imcf->random, cycle->log) != NGX_OK) {
+    if (ngx_http_im_unique_init(&imcf->unique, cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -8,9 +8,11 @@
 
 #define NGX_HTTP_IM_HEAD_SEQ          1
 #define NGX_HTTP_IM_HEAD_TIME         16
-#define NGX_HTTP_IM_HEAD_READ         29
-#define NGX_HTTP_IM_HEAD_PAIR_TYPE    59
-#define NGX_HTTP_IM_HEAD_GROUP_TYPE   29
+#define NGX_HTTP_IM_HEAD_REV          29
+#define NGX_HTTP_IM_HEAD_HIDDEN       35
+#define NGX_HTTP_IM_HEAD_READ         37
+#define NGX_HTTP_IM_HEAD_PAIR_TYPE    67
+#define NGX_HTTP_IM_HEAD_GROUP_TYPE   35
 
 #define NGX_HTTP_IM_SEQ_LEN           15
 #define NGX_HTTP_IM_TIME_LEN          13
@@ -30,18 +32,22 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
     last = p + src->len;
 
     if (src->len < NGX_HTTP_IM_HEAD_GROUP_TYPE + 2
-        || (p[0] != '0' && p[0] != '1'))
+        || p[0] < '0' || p[0] > '2')
     {
         return NGX_ERROR;
     }
 
     ngx_memzero(head, sizeof(ngx_http_im_head_t));
 
-    head->group = p[0] - '0';
+    head->group = (p[0] != '0');
+    head->dismissed = (p[0] == '2');
     head->seq = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_SEQ,
                                        NGX_HTTP_IM_SEQ_LEN);
     head->time.data = p + NGX_HTTP_IM_HEAD_TIME;
     head->time.len = NGX_HTTP_IM_TIME_LEN;
+
+    head->rev.data = p + NGX_HTTP_IM_HEAD_REV;
+    head->rev.len = NGX_HTTP_IM_HEAD_REV_LEN;
 
     if (head->seq < 0 || !ngx_http_im_time_valid(&head->time)) {
         return NGX_ERROR;
@@ -64,6 +70,7 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
         }
 
         for (i = 0; i < 2; i++) {
+            head->hidden[i] = (p[NGX_HTTP_IM_HEAD_HIDDEN + i] == '1');
             head->read[i] = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_READ
                                                    + i * NGX_HTTP_IM_SEQ_LEN,
                                                    NGX_HTTP_IM_SEQ_LEN);
@@ -99,6 +106,67 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
 
 
 ngx_int_t
+ngx_http_im_front_parse(ngx_http_im_head_t *head, ngx_str_t *src)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = src->data;
+
+    ngx_memzero(head, sizeof(ngx_http_im_head_t));
+
+    if (src->len != NGX_HTTP_IM_HEAD_PAIR_TYPE || p[0] != '0') {
+        return NGX_ERROR;
+    }
+
+    head->seq = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_SEQ,
+                                 NGX_HTTP_IM_SEQ_LEN);
+    head->time.data = p + NGX_HTTP_IM_HEAD_TIME;
+    head->time.len = NGX_HTTP_IM_TIME_LEN;
+
+    for (i = 0; i < 2; i++) {
+        head->hidden[i] = (p[NGX_HTTP_IM_HEAD_HIDDEN + i] == '1');
+        head->read[i] = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_READ
+                                         + i * NGX_HTTP_IM_SEQ_LEN,
+                                         NGX_HTTP_IM_SEQ_LEN);
+    }
+
+    return (head->seq < 0 || head->read[0] < 0 || head->read[1] < 0
+            || !ngx_http_im_time_valid(&head->time))
+           ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_position_parse(ngx_http_im_position_t *position, ngx_str_t *src)
+{
+    u_char  *p, *last, *hide;
+
+    p = src->data;
+    last = p + src->len;
+
+    position->hidden = -1;
+
+    hide = ngx_strlchr(p, last, 'h');
+
+    if (hide) {
+        position->hidden = ngx_http_im_atoi(hide + 1, last - hide - 1);
+
+        if (position->hidden < 0) {
+            return NGX_ERROR;
+        }
+
+        last = hide;
+    }
+
+    position->joined = (last > p && last[-1] == 'j');
+    position->seq = ngx_http_im_atoi(p, last - p - position->joined);
+
+    return (position->seq < 0) ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
 {
     u_char  *p, *last;
@@ -120,6 +188,9 @@ ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
 
     row->text.data = p;
     row->text.len = last - p;
+
+    row->recalled = (row->type.len == 2 && row->type.data[1] == 'r');
+    row->type.len -= row->recalled;
 
     row->seq = ngx_http_im_id_msg_seq(&row->id);
 
@@ -189,7 +260,7 @@ ngx_uint_t
 ngx_http_im_time_valid(ngx_str_t *time)
 {
     return time->len == NGX_HTTP_IM_TIME_LEN && time->data[0] != '0'
-           && ngx_http_im_atoi(time->data, time->len) > 0;
+           && ngx_http_im_digits(time->data, NGX_HTTP_IM_TIME_LEN);
 }
 
 
@@ -208,7 +279,7 @@ ngx_http_im_inbox_parse(ngx_str_t *src, ngx_str_t *conv_id, ngx_str_t *peer)
     peer->data = p;
     peer->len = last - p;
 
-    return (ngx_http_im_id_is_pair(conv_id) && ngx_http_im_id_valid(peer))
+    return (ngx_http_im_id_is_pair(conv_id) && ngx_http_im_id_user_valid(peer))
            ? NGX_OK : NGX_ERROR;
 }
 
@@ -239,7 +310,7 @@ ngx_http_im_users_next(ngx_str_t *src, ngx_str_t *id)
 
     id->len = p - id->data;
 
-    if (!ngx_http_im_id_valid(id)) {
+    if (!ngx_http_im_id_user_valid(id)) {
         return NGX_ERROR;
     }
 

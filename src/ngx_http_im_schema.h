@@ -16,11 +16,15 @@
 /* so many bytes of a head have all but the text of the last message */
 #define NGX_HTTP_IM_HEAD_PREFIX   "199"
 
+#define NGX_HTTP_IM_HEAD_REV_LEN  6
+
 
 typedef struct {
     ngx_uint_t    group;
+    ngx_uint_t    dismissed;   /* a group that is read-only */
     int64_t       seq;         /* of the last message */
     ngx_str_t     time;        /* of the last message, or of the creation */
+    ngx_str_t     rev;         /* changes with every recall */
     ngx_str_t     type;
     ngx_str_t     from;        /* "": there is no message */
     ngx_str_t     text;        /* escaped */
@@ -28,6 +32,7 @@ typedef struct {
     /* 1:1 only, the users in the order of bytes */
     ngx_str_t     users[2];
     int64_t       read[2];     /* their read positions */
+    ngx_uint_t    hidden[2];   /* for each, until the next message */
     ngx_uint_t    first;       /* index of the one who wrote first */
 } ngx_http_im_head_t;
 
@@ -38,7 +43,8 @@ typedef struct {
     ngx_str_t     time;
     ngx_str_t     type;
     ngx_str_t     from;
-    ngx_str_t     text;        /* escaped */
+    ngx_str_t     text;        /* escaped, "" once recalled */
+    ngx_uint_t    recalled;
 } ngx_http_im_row_t;
 
 
@@ -53,6 +59,24 @@ typedef struct {
 
 
 ngx_int_t ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src);
+
+/* the first 67 bytes of the head of a 1:1: no users, no type, no text */
+ngx_int_t ngx_http_im_front_parse(ngx_http_im_head_t *head, ngx_str_t *src);
+
+/*
+ * What a group has of a member: "5", has read up to message 5; "5j", has
+ * joined after it; both with "h7", hides the group while its last message is
+ * message 7.
+ */
+
+typedef struct {
+    int64_t       seq;
+    int64_t       hidden;      /* last sequence when it was hidden, or -1 */
+    ngx_uint_t    joined;      /* nothing was read or sent since joining */
+} ngx_http_im_position_t;
+
+ngx_int_t ngx_http_im_position_parse(ngx_http_im_position_t *position,
+    ngx_str_t *src);
 
 /* NGX_DECLINED: the empty row, which keeps the key of an empty timeline */
 ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);

@@ -40,11 +40,18 @@ ngx_http_im_siphash(const ngx_http_im_siphash_key_t *key, const u_char *data,
 
     /* the rest of the bytes, and the length in the highest one */
 
-    m = (uint64_t) len << 56;
+    i = len % 8;
 
-    for (i = 0; i < len % 8; i++) {
-        m |= (uint64_t) p[i] << (8 * i);
+    if (i && len > 8) {
+        m = ngx_http_im_siphash_load(last + i - 8) >> 8 * (8 - i);
+
+    } else {
+        for (m = 0; i; i--) {
+            m = m << 8 | p[i - 1];
+        }
     }
+
+    m |= (uint64_t) len << 56;
 
     s.v[3] ^= m;
     ngx_http_im_siphash_round(&s);

@@ -10,10 +10,11 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Test::IM;
 
-my $module = $ENV{IM_MODULE} || "$Test::IM::ROOT/build/ngx_http_im_module.so";
+my $module = $Test::IM::MODULE;
 
 SKIP: {
-    skip 'no nm (package binutils)', 2 if system('nm -V >/dev/null 2>&1');
+    skip 'the module is built in', 3 if !length $module;
+    skip 'no nm (package binutils)', 3 if system('nm -V >/dev/null 2>&1');
 
     my @out = map { (split)[-1] } `nm -D --defined-only $module`;
     is_deeply([ sort grep { !/^__asan|^__odr_asan/ } @out ],

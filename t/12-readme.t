@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
@@ -140,9 +139,8 @@ sub example_conf {
     my $text = shift;
     my $dir = $t->dir;
     my $version = $t->run($t->binary, '-V');
-    my $ndk = $ENV{IM_NDK} // '/usr/lib/nginx/modules/ndk_http_module.so';
-    my $module = abs_path($ENV{IM_MODULE}
-                          || "$root/build/ngx_http_im_module.so");
+    my $ndk = $Test::IM::NDK;
+    my $module = $Test::IM::MODULE;
     my $temp = join '', map { "${_}_temp_path $dir/$_;\n" }
                qw(client_body proxy fastcgi uwsgi scgi);
 
@@ -154,7 +152,7 @@ sub example_conf {
         [ qr/^load_module \S*ndk_http_module\.so;/m
           => length $ndk ? "load_module $ndk;" : '' ],
         [ qr/^load_module \S*ngx_http_im_module\.so;/m
-          => "load_module $module;" ],
+          => length $module ? "load_module $module;" : '' ],
         [ qr/^pid \S+;/m => "pid $dir/nginx.pid; lock_file $dir/lock;" ],
         [ qr/^error_log \S+;/m => "error_log $dir/error.log info;" ],
         [ qr/^http \{/m => "http {\n$temp" ],

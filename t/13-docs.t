@@ -62,7 +62,7 @@ for my $row (rows(table($module, 'ngx_http_im_commands'))) {
 
 # --- defaults that are numbers, as the merge has them
 
-my %shown = ('65536' => '64k', '32768' => '32k', '86400000' => '24h');
+my %shown = ('262144' => '256k', '32768' => '32k', '86400000' => '24h');
 
 while ($module =~ /ngx_conf_merge_(?:size|uint|msec)_value\(conf->(\w+),
                    \s*prev->\w+,\s*(\d+)\)/gx)

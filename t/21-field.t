@@ -127,11 +127,18 @@ for (['arrays', '[' x 30000], ['arrays, closed', '[' x 30000 . ']' x 30000],
 
 # --- fields
 
-my %id = (string => 1, values => ['', 'a b', 'a/b', 'a%b', 'a{b}', 'a*',
-    "a\nb", "a\tb", "\x{e9}", "\x{1f600}", 'a"b', 'a\\b', '#', 'a,b', 'a=b',
+my %id = (string => 1, values => ['', 'a b', 'a%b', 'a{b}', 'a?', 'a&b', '<',
+    "a\nb", "a\tb", "\x{e9}", "\x{1f600}", 'a"b', 'a\\b', '#', 'a,b', "a'b",
+    'a;b', '(a)', '[a]', '$a', 'a^b', 'a`b', 'a>', "a\x7f", '.', '..',
     'x' x 65, 'x' x 1000]);
 my %opt_id = (%id, optional => 1, values =>
               [ grep { length } @{ $id{values} } ]);
+
+# only users' ids have these
+my %conv_id = (%id, values => [ @{ $id{values} }, 'a/b', 'a*', 'a=b', 'a+b',
+                                'a|b', '~a', 'a!' ]);
+my %opt_conv_id = (%conv_id, optional => 1, values =>
+                   [ grep { length } @{ $conv_id{values} } ]);
 my %text = (string => 1, optional => 1);
 my %number = (integer => 1, optional => 1, values => [ -1, 0 ]);
 my %size = (%number, values => [ -1, 0, 201, 100000 ]);
@@ -146,7 +153,7 @@ my @calls = (
       page_size => \%size ],
     [ '/im/send/msg', { from_id => 'ann', conv_id => $conv, to_id => 'bob',
                         msg => 'hi', msg_type => 0, client_msg_id => 'c1' },
-      from_id => \%id, to_id => \%opt_id, conv_id => \%opt_id,
+      from_id => \%id, to_id => \%opt_id, conv_id => \%opt_conv_id,
       msg => { string => 1, values => [ '' ] },
       msg_type => { integer => 1, values => [ -1, 5, 100 ] },
       client_msg_id => { %text, values => [ 'x' x 65, "\x{e9}" x 33 ] } ],
@@ -156,10 +163,10 @@ my @calls = (
       owner_id => \%id,
       name => { string => 1, values => [ '', 'x' x 129, "\x{e9}" x 65 ] },
       img => \%text, description => \%text, member => { ids => 1 },
-      conv_id => { %opt_id, values => [ @{ $opt_id{values} }, 'list',
-                   '0123456789abcdef01234567' ] } ],
+      conv_id => { %opt_conv_id, values => [ @{ $opt_conv_id{values} },
+                   'list', '0123456789abcdef01234567' ] } ],
     [ '/im/add/group/merber', { conv_id => 'grp', member => [ 'cid' ] },
-      conv_id => \%id, member => { ids => 1, asked => 1 } ],
+      conv_id => \%conv_id, member => { ids => 1, asked => 1 } ],
     [ "/im/conv/$conv/read", { from_id => 'ann', msg_id => $msg_id },
       from_id => \%id, msg_id => { %text } ],
     [ '/im/unread', { from_id => 'ann' }, from_id => \%id ],
@@ -199,7 +206,7 @@ for my $call (@calls) {
                     "$field " . substr $json->ascii->encode($value), 0, 40);
         }
         if ($f->{ids}) {
-            for my $bad ('', 'a b', 'x' x 65, 1, undef, {}, [], 1.5,
+            for my $bad ('', 'a b', '.', '..', 'x' x 65, 1, undef, {}, [], 1.5,
                          JSON::PP::true) {
                 refused($path, { %$good, $field => [ 'ok1', $bad, 'ok2' ] },
                         'bad_request', $field, "$field with "
@@ -231,14 +238,15 @@ refused('/im/user/set', { users => [ map { { id => "u$_" } } 1 .. 501 ] },
 # --- what is just within
 
 accepted('/im/unread', { from_id => $_ }, "id $_")
-    for 'x', 'x' x 64, '-', '_', '.', ':', '@', 'AZaz09_-.:@', '0', 'list',
+    for 'x', 'x' x 64, '-', '_', '...', '.x', ':', '@', 'AZaz09_-.:@', '0', 'list',
+        '+', '=', '|', '~', '/', '!', '*', '+=|~/!*', '//', '../..',
         'CKD_P_903000000000001';
 accepted('/im/creat/group', { owner_id => 'ann', name => $_ }, 'name')
     for 'x', 'x' x 128, "\x{e9}" x 64;
 accepted('/im/creat/group', { owner_id => 'ann', name => 'x', conv_id => $_ },
          "conv_id $_")
     for 'x' x 64, '0123456789abcdef0123456', '0123456789abcdef012345678',
-        '0123456789ABCDEF01234567', 'lists', 'LIST';
+        '0123456789ABCDEF01234567', 'lists', 'LIST', '...', '.a', 'a..', '-.';
 accepted('/im/send/msg', { from_id => 'ann', to_id => 'bob', msg => 'x',
                            msg_type => 0, client_msg_id => $_ },
          'client_msg_id')
@@ -261,7 +269,7 @@ for my $n ('2147483648', '4294967297', '9223372036854775807',
 # --- ids in the path
 
 for my $id ('a%20b', '%7Ba%7D', '%C3%A9', 'a%2Ab', 'a%25b', 'x' x 65, 'a+b',
-            'a=b', '%22', 'a,b') {
+            'a=b', '%22', 'a,b', 'a|b', 'a~b', 'a!', 'a*') {
     refused("/im/conv/$id", '{}', 'bad_request', 'conv_id', 'id in the path');
     refused("/im/group/$id/list", '{}', 'bad_request', 'conv_id',
             'id in the path');

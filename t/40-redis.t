@@ -483,6 +483,64 @@ for my $bytes ("+OK\r\n", "-ERR what\r\n", ":1\r\n", "junk", "*3\r\n:1\r\n", "\$
     is_deeply(stored($a, $b), ['right'], 'and stored once');
 }
 
+# A type that RESP2 does not have, as a reply among others that are read with
+# it: it is not taken for the one before it.
+
+sub batch {                 # five at once, in one turn of the worker
+    my ($cb) = @_;
+    my ($worker) = $t->worker_pids;
+    kill STOP => $worker;
+    my @conn = at_once(5, $cb);
+    kill CONT => $worker;
+    return map { $_->read_response } @conn;
+}
+
+for my $bytes (
+    "#t\r\n", "#f\r\n", ",1.5\r\n", ",inf\r\n", "(123\r\n", "_\r\n", "=7\r\ntxt:abc\r\n",
+    "!5\r\nERR x\r\n", "%1\r\n+a\r\n+b\r\n", "%0\r\n", "~1\r\n+a\r\n", ">1\r\n+a\r\n",
+    "|1\r\n+a\r\n+b\r\n:1\r\n", "*2\r\n#t\r\n,1.5\r\n",
+) {
+    my $name = $bytes =~ s/\r\n/ /gr;
+    my @pair = map { [ fresh() ] } 0 .. 5;
+    my (@conv, %got);
+
+    works('before it', 1);
+    $t->call('/im/user/set', { users => [ map { { id => $pair[$_][0], name => "name $_" } } 1 .. 5 ] });
+    for my $n (1 .. 5) { $conv[$n] = $t->say(@{ $pair[$n] }, "of $n")->conv_id }
+
+    # the names of all five are asked for at once, too
+    $p->late(30, 1, $conv[1]);
+    $p->answer($bytes, 1, "^hmget .*$pair[2][0]");
+    my @said = batch(sub { return ("/im/conv/$conv[$_[0]]", {}) });
+    for my $n (1 .. 5) {
+        my $r = $said[$n - 1];
+        my $own = $r->status == 200 && @{ $r->json } && $r->json->[0]{msg} eq "of $n"
+                  && $r->json->[0]{user}{name} eq "name $n";
+        $got{$own ? 'right' : $r->code =~ /^store_(?:error|timeout|unavailable)$/ ? 'refused'
+             : 'wrong ' . $r->body}++;
+    }
+    is_deeply([ grep { /^wrong/ } keys %got ], [], "$name as the second of five: no wrong page");
+    cmp_ok($got{right} || 0, '>=', 3, "$name: the others have theirs") or diag explain \%got;
+    $p->pass;
+
+    works('again', 1);
+    $p->late(30, 1, "^evalsha .*$pair[1][0]");
+    $p->answer($bytes, 1, "^evalsha .*$pair[2][0]");
+    @said = batch(sub { return ('/im/send/msg', body(@{ $pair[$_[0]] }, "again $_[0]")) });
+    like($said[1]->code, qr/^(?:outcome_unknown|store_error)$/, "$name instead of a send's reply");
+    $p->pass;
+    works('and again', 1);
+    for my $n (1, 3 .. 5) {
+        my ($r, $had) = ($said[$n - 1], stored(@{ $pair[$n] }));
+        if ($r->status == 200) {
+            is($r->conv_id, $conv[$n], "send $n: of its own conversation");
+            is_deeply($had, [ "of $n", "again $n" ], "send $n, told so, is stored");
+        } else {
+            like($r->code, qr/^(?:outcome_unknown|store_)/, "send $n: refused");
+        }
+    }
+}
+
 # A reply too many or too few would shift all that follow: everybody would be
 # told what his neighbour asked.
 

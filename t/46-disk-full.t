@@ -147,7 +147,7 @@ sub limited {
     local *Test::IM::spawn = sub {
         my ($self, $out, @cmd) = @_;
         @cmd = ('sh', '-c', 'trap "" XFSZ; exec prlimit --fsize=' . $limit . ': "$@"', 'sh', @cmd)
-            if $cmd[0] eq 'redis-server';
+            if $cmd[0] eq $Test::IM::REDIS;
         return $spawn->($self, $out, @cmd);
     };
     return $cb->();

@@ -26,9 +26,9 @@ sub refused {
 # a list
 
 for my $call (qw(conv/list unread)) {
-    $t->redis(qw(SADD im:{u:ann}:g), 'no id!');
+    $t->redis(qw(ZADD im:{u:ann}:g 1), 'no id!');
     refused("$call with a group that has no id", 'store_error', "/im/$call", { from_id => 'ann' });
-    $t->redis(qw(SREM im:{u:ann}:g), 'no id!');
+    $t->redis(qw(ZREM im:{u:ann}:g), 'no id!');
 }
 
 my ($entry) = @{ $t->redis(qw(ZRANGE im:{u:bob}:i 0 -1)) };

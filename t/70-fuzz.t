@@ -16,8 +16,8 @@ my $seconds = $ENV{IM_FUZZ_SECONDS} // ($ci ? 30 : 0);
 
 plan skip_all => 'AddressSanitizer and libFuzzer are not for valgrind' if $ENV{IM_VALGRIND};
 
-my ($cc) = grep { fuzzes($_) } grep { length } $ENV{CC} // '', 'clang-14', 'clang';
-plan skip_all => 'no clang with libFuzzer' if !$cc;
+chomp(my $cc = `$root/t/tools/clang`);
+plan skip_all => 'no clang with libFuzzer' if !fuzzes($cc);
 
 # "make test" is not to fetch it unasked
 

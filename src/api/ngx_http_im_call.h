@@ -12,6 +12,7 @@
 #include "ngx_http_im_key.h"
 #include "ngx_http_im_redis.h"
 #include "ngx_http_im_script.h"
+#include "ngx_http_im_unique.h"
 #include "ngx_http_im_writer.h"
 
 
@@ -43,6 +44,19 @@ typedef struct {
 } ngx_http_im_op_t;
 
 
+/* for recall_window */
+#define NGX_HTTP_IM_RECALL_OFF   ((ngx_msec_t) NGX_MAX_INT_T_VALUE)
+
+
+/* who may add members, where the caller is known */
+
+typedef enum {
+    NGX_HTTP_IM_GROUP_ADD_MEMBER = 0,
+    NGX_HTTP_IM_GROUP_ADD_OWNER,
+    NGX_HTTP_IM_GROUP_ADD_TRUSTED
+} ngx_http_im_group_add_e;
+
+
 /* the directives of a location; constant */
 
 typedef struct {
@@ -52,7 +66,10 @@ typedef struct {
     ngx_uint_t                     list_max;
     ngx_uint_t                     page_size_max;
     ngx_uint_t                     group_max_members;
+    ngx_uint_t                     group_add;  /* ngx_http_im_group_add_e */
+    ngx_uint_t                     groups_max;
     ngx_msec_t                     idempotency_window;
+    ngx_msec_t                     recall_window; /* 0: without end */
     ngx_flag_t                     read_on_fetch;
     ngx_uint_t                     reply_full;
 } ngx_http_im_options_t;
@@ -69,7 +86,8 @@ typedef struct {
     const ngx_http_im_script_t    *scripts;   /* by ngx_http_im_script_e */
     ngx_http_im_cache_t           *cache;     /* or NULL */
     uint32_t                       scope;     /* of its keys in the cache */
-    uint64_t                      *random;    /* the worker's state */
+    ngx_http_im_unique_t          *unique;    /* the worker's */
+    ngx_msec_t                     timeout;   /* of the store */
     ngx_log_t                     *log;
 } ngx_http_im_call_env_t;
 
@@ -92,7 +110,8 @@ struct ngx_http_im_call_s {
     const ngx_http_im_script_t    *scripts;
     ngx_http_im_cache_t           *cache;
     uint32_t                       scope;
-    uint64_t                      *random;
+    ngx_http_im_unique_t          *unique;
+    ngx_msec_t                     timeout;
 
     ngx_str_t                      conv_id;   /* of path or body */
     ngx_str_t                      from_id;   /* who acts, for logs */
@@ -109,16 +128,18 @@ struct ngx_http_im_call_s {
     ngx_str_t                      made_msg;  /* X-IM-Msg-Id */
     ngx_str_t                      made_time; /* X-IM-Msg-Time */
 
+    unsigned                       trusted:1; /* the maker says that the
+                                                 caller may act for anybody */
     unsigned                       pair:1;    /* conv_id has the form of a
                                                  1:1's, see conv.h */
 };
 
 
 /*
- * For whoever makes calls: create; set call->user; check; run, and after
- * NGX_AGAIN submit the job and run again from its handler, until run returns
- * something else.  conv_id is that of the path, or empty; NULL when out of
- * memory.
+ * For whoever makes calls: create; set call->user or call->trusted; check;
+ * run, and after NGX_AGAIN submit the job and run again from its handler,
+ * until run returns something else.  conv_id is that of the path, or empty;
+ * NULL when out of memory.
  */
 ngx_http_im_call_t *ngx_http_im_call_create(ngx_http_im_call_env_t *env,
     ngx_http_im_job_t *job, const ngx_http_im_op_t *op, ngx_str_t *conv_id);
@@ -189,8 +210,8 @@ ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
 /* the reply is not what the schema has there */
 ngx_int_t ngx_http_im_call_store_error(ngx_http_im_call_t *call);
 
-/* the form of a user's or conversation's id: NGX_OK, or refused */
-ngx_int_t ngx_http_im_call_check_id(ngx_http_im_call_t *call,
+/* the form of a user's id: NGX_OK, or refused */
+ngx_int_t ngx_http_im_call_check_user_id(ngx_http_im_call_t *call,
     const char *field, ngx_str_t *id);
 
 /* where the user is known, it must be who acts: NGX_OK, or refused */

@@ -1,7 +1,5 @@
 
 #include "ngx_http_im_conv.h"
-#include "ngx_http_im_atoi.h"
-#include "ngx_http_im_id.h"
 
 
 static ngx_int_t ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call);
@@ -38,6 +36,24 @@ ngx_http_im_conv_pair_id(ngx_pool_t *pool, ngx_str_t *a, ngx_str_t *b,
 }
 
 
+ngx_uint_t
+ngx_http_im_conv_pair_users(ngx_str_t *first, ngx_str_t *second,
+    ngx_str_t *users)
+{
+    u_char      *p;
+    ngx_uint_t   swap;
+
+    swap = (ngx_http_im_id_order(first, second) > 0);
+
+    p = ngx_sprintf(users->data, "%V %V ", swap ? second : first,
+                    swap ? first : second);
+
+    users->len = p - users->data;
+
+    return swap;
+}
+
+
 void
 ngx_http_im_conv_set(ngx_http_im_call_t *call, ngx_str_t *conv_id)
 {
@@ -61,7 +77,13 @@ ngx_http_im_conv_check(ngx_http_im_call_t *call)
 {
     call->pair = ngx_http_im_id_is_pair(&call->conv_id);
 
-    return ngx_http_im_call_check_id(call, "conv_id", &call->conv_id);
+    if (ngx_http_im_id_conv_valid(&call->conv_id)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_BAD_REQUEST,
+                                 "conv_id must be " NGX_HTTP_IM_ID_CONV_FORM);
 }
 
 
@@ -87,27 +109,6 @@ ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call, ngx_str_t *conv_id,
 }
 
 
-ngx_int_t
-ngx_http_im_conv_head_parse(ngx_http_im_call_t *call,
-    ngx_http_im_reply_t *reply, ngx_http_im_head_t *head)
-{
-    ngx_str_t  text;
-
-    /* GET and MGET have nil where there is none, GETRANGE has "" */
-
-    if (ngx_http_im_reply_string(reply, &text) == NGX_ERROR) {
-        return ngx_http_im_call_store_error(call);
-    }
-
-    if (text.len == 0) {
-        return NGX_DONE;
-    }
-
-    return (ngx_http_im_head_parse(head, &text) == NGX_OK)
-           ? NGX_OK : ngx_http_im_call_store_error(call);
-}
-
-
 ngx_http_im_cmd_t *
 ngx_http_im_conv_member_fetch(ngx_http_im_call_t *call, ngx_str_t *conv_id,
     ngx_str_t *user)
@@ -123,27 +124,15 @@ ngx_http_im_conv_member_fetch(ngx_http_im_call_t *call, ngx_str_t *conv_id,
 
 
 ngx_int_t
-ngx_http_im_conv_position(ngx_http_im_call_t *call, ngx_http_im_head_t *head,
-    ngx_http_im_cmd_t *member, ngx_str_t *user, int64_t *position)
+ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
+    ngx_http_im_head_t *head, ngx_http_im_cmd_t *member, int64_t *position)
 {
-    ngx_int_t  rc, i;
-    ngx_str_t  text;
+    ngx_int_t               rc;
+    ngx_str_t               text;
+    ngx_http_im_position_t  value;
 
     if (member == NULL) {
-
-        if (head->group) {
-            return ngx_http_im_call_store_error(call);
-        }
-
-        i = ngx_http_im_conv_user_index(head, user);
-
-        if (i == NGX_DECLINED) {
-            return NGX_DONE;
-        }
-
-        *position = head->read[i];
-
-        return NGX_OK;
+        return ngx_http_im_call_store_error(call);
     }
 
     rc = ngx_http_im_reply_string(&member->reply, &text);
@@ -156,20 +145,15 @@ ngx_http_im_conv_position(ngx_http_im_call_t *call, ngx_http_im_head_t *head,
         return ngx_http_im_call_store_error(call);
     }
 
-    *position = ngx_http_im_atoi(text.data, text.len);
-
-    return (*position < 0) ? ngx_http_im_call_store_error(call) : NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_im_conv_user_index(ngx_http_im_head_t *head, ngx_str_t *user)
-{
-    if (ngx_http_im_str_eq(&head->users[0], user)) {
-        return 0;
+    if (ngx_http_im_position_parse(&value, &text) != NGX_OK) {
+        return ngx_http_im_call_store_error(call);
     }
 
-    return ngx_http_im_str_eq(&head->users[1], user) ? 1 : NGX_DECLINED;
+    /* joining is not reading: the last message before it is unread, too */
+
+    *position = value.seq - value.joined;
+
+    return NGX_OK;
 }
 
 
@@ -234,8 +218,8 @@ ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call)
         return ngx_http_im_call_store_error(call);
     }
 
-    if (call->user.len
-        && ngx_http_im_conv_user_index(&head, &call->user) == NGX_DECLINED)
+    if (call->from_id.len
+        && ngx_http_im_conv_user_index(&head, &call->from_id) == NGX_DECLINED)
     {
         return ngx_http_im_call_error(call, NGX_HTTP_IM_NOT_MEMBER);
     }

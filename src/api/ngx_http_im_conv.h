@@ -7,6 +7,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_im_call.h"
+#include "ngx_http_im_id.h"
 #include "ngx_http_im_schema.h"
 
 
@@ -20,6 +21,14 @@ ngx_int_t ngx_http_im_conv_pair_check(ngx_http_im_call_t *call,
 /* the id of the 1:1 of two users, in the pool; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_im_conv_pair_id(ngx_pool_t *pool, ngx_str_t *a,
     ngx_str_t *b, ngx_str_t *id);
+
+
+/* of both, each with a space behind it */
+#define NGX_HTTP_IM_PAIR_USERS_LEN   (2 * (NGX_HTTP_IM_ID_MAX + 1))
+
+/* "A B " in the order of bytes into users->data; is it the first that is B? */
+ngx_uint_t ngx_http_im_conv_pair_users(ngx_str_t *first, ngx_str_t *second,
+    ngx_str_t *users);
 
 
 /* these set call->conv_id and call->pair, or call->pair only */
@@ -39,27 +48,16 @@ ngx_int_t ngx_http_im_conv_check(ngx_http_im_call_t *call);
 ngx_http_im_cmd_t *ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call,
     ngx_str_t *conv_id, ngx_uint_t text);
 
-/* NGX_OK; NGX_DONE: there is no such conversation; or refused */
-ngx_int_t ngx_http_im_conv_head_parse(ngx_http_im_call_t *call,
-    ngx_http_im_reply_t *reply, ngx_http_im_head_t *head);
-
-
 /* the position of a group's member */
 ngx_http_im_cmd_t *ngx_http_im_conv_member_fetch(ngx_http_im_call_t *call,
     ngx_str_t *conv_id, ngx_str_t *user);
 
 /*
- * Up to which message a user has read, from the reply to the above, or, where
- * member is NULL, from the head of a 1:1.  NGX_OK; NGX_DONE: the conversation
- * is not the user's; or refused.
+ * Up to which message the member has read, 0 or -1 if that is none.  NGX_OK;
+ * NGX_DONE: not a member; or refused, also where member is NULL.
  */
-ngx_int_t ngx_http_im_conv_position(ngx_http_im_call_t *call,
-    ngx_http_im_head_t *head, ngx_http_im_cmd_t *member, ngx_str_t *user,
-    int64_t *position);
-
-/* which of the users of a 1:1, 0 or 1; NGX_DECLINED: neither */
-ngx_int_t ngx_http_im_conv_user_index(ngx_http_im_head_t *head,
-    ngx_str_t *user);
+ngx_int_t ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
+    ngx_http_im_head_t *head, ngx_http_im_cmd_t *member, int64_t *position);
 
 
 /* ZADD GT: call->made_time is the conversation's score in a user's inbox */
@@ -69,9 +67,76 @@ ngx_http_im_cmd_t *ngx_http_im_conv_inbox_add(ngx_http_im_call_t *call,
 
 /*
  * A step in place of those of a call on groups, where the id is that of a 1:1:
- * refused as not_group, not_member or conv_not_found.
+ * refused as not_group, or, if call->from_id is not one of its users, as
+ * not_member or conv_not_found.
  */
 ngx_int_t ngx_http_im_conv_refuse_pair(ngx_http_im_call_t *call);
+
+
+/* inline, as a list does the following for hundreds of conversations */
+
+/* NGX_OK; NGX_DONE: there is no such conversation; or refused */
+
+static ngx_inline ngx_int_t
+ngx_http_im_conv_head_parse(ngx_http_im_call_t *call,
+    ngx_http_im_reply_t *reply, ngx_http_im_head_t *head)
+{
+    ngx_str_t  text;
+
+    /* GET and MGET have nil where there is none, GETRANGE has "" */
+
+    if (ngx_http_im_reply_string(reply, &text) == NGX_ERROR) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    if (text.len == 0) {
+        return NGX_DONE;
+    }
+
+    return (ngx_http_im_head_parse(head, &text) == NGX_OK)
+           ? NGX_OK : ngx_http_im_call_store_error(call);
+}
+
+
+/* which of the users of a 1:1, 0 or 1; NGX_DECLINED: neither */
+
+static ngx_inline ngx_int_t
+ngx_http_im_conv_user_index(ngx_http_im_head_t *head, ngx_str_t *user)
+{
+    if (ngx_http_im_str_eq(&head->users[0], user)) {
+        return 0;
+    }
+
+    return ngx_http_im_str_eq(&head->users[1], user) ? 1 : NGX_DECLINED;
+}
+
+
+/*
+ * Up to which message a user has read: from the head of a 1:1, where member is
+ * NULL, or from the reply to ngx_http_im_conv_member_fetch().  NGX_OK;
+ * NGX_DONE: the conversation is not the user's; or refused.
+ */
+
+static ngx_inline ngx_int_t
+ngx_http_im_conv_position(ngx_http_im_call_t *call, ngx_http_im_head_t *head,
+    ngx_http_im_cmd_t *member, ngx_str_t *user, int64_t *position)
+{
+    ngx_int_t  i;
+
+    if (member || head->group) {
+        return ngx_http_im_conv_member_parse(call, head, member, position);
+    }
+
+    i = ngx_http_im_conv_user_index(head, user);
+
+    if (i == NGX_DECLINED) {
+        return NGX_DONE;
+    }
+
+    *position = head->read[i];
+
+    return NGX_OK;
+}
 
 
 #endif /* _NGX_HTTP_IM_CONV_H_INCLUDED_ */

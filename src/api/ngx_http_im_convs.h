@@ -12,11 +12,18 @@
 
 
 /*
- * The conversations of a user, in two rounds:
+ * The conversations of a user.
  *
- * ZREVRANGE inbox, SRANDMEMBER groups -> ids of 1:1s and groups;
- * MGET head of the 1:1s; HGET members user and GET or GETRANGE head of every
- * group -> heads and positions.
+ * ZREVRANGE inbox, ZRANGE groups -> ids of 1:1s and groups; then either the
+ * whole of them, where all are shown:
+ *     MGET head of the 1:1s -> heads,
+ *     script groups "1" -> position and head, users, info of each group;
+ * or their fronts, which decide what is shown:
+ *     script fronts -> the first 67 bytes of the head of each 1:1,
+ *     script groups -> position and the front of the head of each group.
+ *
+ * Scripts read the head and the position of a group in one step: a position
+ * that is older than the head would count the user's own messages as unread.
  */
 
 /* how many entries of an inbox are fetched at most */
@@ -30,18 +37,30 @@ typedef struct {
 typedef struct {
     ngx_str_t                 conv_id;
     ngx_str_t                 peer;       /* of a 1:1, "" for a group */
-    ngx_http_im_cmd_t        *cmd;        /* its reply is the head ... */
-    ngx_uint_t                n;          /* ... or, of a 1:1, the n-th part */
-    ngx_http_im_cmd_t        *member;     /* of a group: the position */
+    ngx_http_im_cmd_t        *cmd;        /* its reply has the row ... */
+    ngx_uint_t                n;          /* ... as its n-th element */
+    unsigned                  whole:1;    /* not only the front */
+    unsigned                  hidden:1;   /* by the user */
 
     ngx_http_im_head_t        head;
     int64_t                   unread;
 
-    /* conv_list only */
-    ngx_http_im_cmd_t        *settings;   /* of a group */
-    ngx_str_t                 hint;       /* who may have written last in it */
-    ngx_http_im_profile_t    *sender;     /* who has written last */
+    /* of a whole group */
+    ngx_str_t                 users;
+    ngx_str_t                 info;
+
+    ngx_str_t                 hint;       /* who may have written last */
+    ngx_http_im_profile_t    *sender;     /* who has */
 } ngx_http_im_convs_row_t;
+
+/* which of them are kept, apart from those that are not hidden */
+
+typedef struct {
+    int64_t                   since;      /* ms: the last message is newer */
+    int64_t                   until;      /* ms: and is not newer */
+    ngx_uint_t                unread;     /* something is */
+    ngx_uint_t                set;        /* any of these matters */
+} ngx_http_im_convs_filter_t;
 
 typedef struct {
     ngx_str_t                *user;
@@ -49,12 +68,11 @@ typedef struct {
     ngx_http_im_cmd_t        *groups;
     ngx_http_im_convs_row_t  *rows;       /* 1:1s as in the inbox, groups */
     ngx_uint_t                nrows;
+    ngx_uint_t                npairs;     /* of them */
     ngx_uint_t                limit;      /* of entries of the inbox */
+    ngx_uint_t                cleaned;    /* places without a membership */
+    ngx_http_im_convs_filter_t  filter;
 } ngx_http_im_convs_t;
-
-/* what a call wants of a row but its head; NGX_OK or NGX_ERROR */
-typedef ngx_int_t (*ngx_http_im_convs_row_pt)(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
 
 
 /* the fields of calls with these arguments, and the check */
@@ -62,25 +80,45 @@ extern const ngx_http_im_field_t  ngx_http_im_convs_fields[];
 
 ngx_int_t ngx_http_im_convs_check(ngx_http_im_call_t *call);
 
-/* the first round, for a zeroed struct */
+/*
+ * The first round, for a struct that is zero but for the filter, which may
+ * leave out what no entry of the inbox can match.
+ */
 void ngx_http_im_convs_fetch(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_str_t *user, ngx_uint_t limit);
 
-/*
- * Its replies become rows, and adds the second round.  text: heads of groups
- * with the text of the last message; fetch may be NULL.  NGX_OK, NGX_ERROR, or
- * refused.
- */
+/* entries of an inbox by scores, the highest first; -1: without a bound */
+ngx_http_im_cmd_t *ngx_http_im_convs_inbox_fetch(ngx_http_im_call_t *call,
+    ngx_str_t *user, int64_t newest, int64_t oldest, ngx_uint_t limit);
+
+/* its replies become rows; NGX_OK, NGX_ERROR, or refused */
+ngx_int_t ngx_http_im_convs_rows_create(ngx_http_im_call_t *call,
+    ngx_http_im_convs_t *convs);
+
+/* an entry of an inbox becomes a row; NGX_OK, or refused */
+ngx_int_t ngx_http_im_convs_pair_parse(ngx_http_im_call_t *call,
+    ngx_http_im_reply_t *reply, ngx_http_im_convs_row_t *row);
+
+/* commands for the fronts of rows, or for the whole; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_im_convs_rows_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_uint_t text,
-    ngx_http_im_convs_row_pt fetch);
+    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t **rows, ngx_uint_t n,
+    ngx_uint_t whole);
 
 /*
- * The head of a row and how many messages are unread.  NGX_OK; NGX_DONE: it is
- * not, or not yet, a conversation of the user's; or refused.
+ * The row, from the reply to the last of these.  NGX_OK; NGX_DONE: it is not,
+ * or not yet, a conversation of the user's; or refused.
  */
 ngx_int_t ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
+
+/*
+ * Parses rows and keeps the user's conversations that are not hidden and match
+ * the filter, the newest first; unique: a conversation may be there twice.
+ * NGX_OK, NGX_ERROR, or refused.
+ */
+ngx_int_t ngx_http_im_convs_rows_sort(ngx_http_im_call_t *call,
+    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t **rows,
+    ngx_uint_t *nrows, ngx_uint_t unique);
 
 
 #endif /* _NGX_HTTP_IM_CONVS_H_INCLUDED_ */

@@ -14,9 +14,10 @@ typedef struct {
 } ngx_http_im_create_args_t;
 
 typedef struct {
-    ngx_str_t            *ids;        /* the members, the owner first */
-    ngx_uint_t            n;
-    ngx_http_im_cmd_t    *cmd;
+    ngx_str_t             *ids;       /* the members, the owner first */
+    ngx_uint_t             n;
+    ngx_http_im_cmd_t     *cmd;
+    ngx_http_im_places_t   places;
 } ngx_http_im_create_t;
 
 
@@ -24,16 +25,14 @@ static ngx_int_t ngx_http_im_group_create_check(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_create_members(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_create(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_create_free(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_group_create_refs(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_group_create_places(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_create_script(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_group_create_info(ngx_http_im_call_t *call,
-    ngx_str_t *info);
 static ngx_int_t ngx_http_im_group_create_done(ngx_http_im_call_t *call);
 
 
 static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
 
-    { ngx_string("owner_id"), NGX_HTTP_IM_FIELD_ID,
+    { ngx_string("owner_id"), NGX_HTTP_IM_FIELD_USER_ID,
       NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_create_args_t, owner_id), 0, 0, NULL, 0 },
 
@@ -42,7 +41,7 @@ static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
 
     { ngx_string("member"), NGX_HTTP_IM_FIELD_IDS, 0,
       offsetof(ngx_http_im_create_args_t, member), 0,
-      NGX_HTTP_IM_GROUP_IDS_MAX, NULL, 0 },
+      NGX_HTTP_IM_NO_LIMIT, NULL, 0 },
 
     { ngx_string("img"), NGX_HTTP_IM_FIELD_TEXT, 0,
       offsetof(ngx_http_im_create_args_t, img), 0, 4096, NULL, 0 },
@@ -50,7 +49,8 @@ static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
     { ngx_string("description"), NGX_HTTP_IM_FIELD_TEXT, 0,
       offsetof(ngx_http_im_create_args_t, description), 0, 8192, NULL, 0 },
 
-    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_EMPTY,
+    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_CONV_ID,
+      NGX_HTTP_IM_FIELD_EMPTY,
       offsetof(ngx_http_im_create_args_t, conv_id), 0, 0, NULL, 0 },
 
     ngx_http_im_field_end
@@ -58,11 +58,11 @@ static const ngx_http_im_field_t  ngx_http_im_group_create_fields[] = {
 
 
 /*
- * EXISTS head, if the caller chose the id; SADD groups of each member; script
- * group_create -> "ok" or the code of a refusal.
+ * EXISTS head, if the caller chose the id; script join of each member, see
+ * ngx_http_im_group.h; script group_create -> "ok" or the code of a refusal.
  *
- * The references come first: they show nothing until the group is there, and
- * then it is in every list at once.
+ * The places come first: they show nothing until the group is there, and then
+ * it is in every list at once.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_group_create = {
@@ -98,6 +98,15 @@ ngx_http_im_group_create_check(ngx_http_im_call_t *call)
     }
 
     rc = ngx_http_im_call_check_user(call, "owner_id", &args->owner_id);
+
+    /* whoever may choose an id could take one that another counts on */
+
+    if (rc == NGX_OK && args->conv_id.len && call->user.len) {
+        return ngx_http_im_error_set(call->pool, &call->error,
+                                     NGX_HTTP_IM_FORBIDDEN,
+                                     "conv_id may only be chosen by trusted "
+                                     "callers");
+    }
 
     return (rc == NGX_OK) ? ngx_http_im_group_create_members(call) : rc;
 }
@@ -172,19 +181,18 @@ ngx_http_im_group_create(ngx_http_im_call_t *call)
 
     /* "g" and 24 hex digits: not the form of a 1:1 conversation's id */
 
-    p = ngx_pnalloc(call->pool, 1 + 2 * NGX_HTTP_IM_RAND_LEN);
+    p = ngx_pnalloc(call->pool, 1 + NGX_HTTP_IM_UNIQUE_GROUP_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     p[0] = 'g';
-    ngx_http_im_id_random(call->random, p + 1);
-    ngx_http_im_id_random(call->random, p + 1 + NGX_HTTP_IM_RAND_LEN);
+    ngx_http_im_unique_group(call->unique, p + 1);
 
     call->conv_id.data = p;
-    call->conv_id.len = NGX_HTTP_IM_GROUP_ID_LEN;
+    call->conv_id.len = 1 + NGX_HTTP_IM_UNIQUE_GROUP_LEN;
 
-    return ngx_http_im_group_create_refs(call);
+    return ngx_http_im_group_create_places(call);
 }
 
 
@@ -208,18 +216,18 @@ ngx_http_im_group_create_free(ngx_http_im_call_t *call)
         return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_EXISTS);
     }
 
-    return ngx_http_im_group_create_refs(call);
+    return ngx_http_im_group_create_places(call);
 }
 
 
 static ngx_int_t
-ngx_http_im_group_create_refs(ngx_http_im_call_t *call)
+ngx_http_im_group_create_places(ngx_http_im_call_t *call)
 {
     ngx_http_im_create_t  *group;
 
     group = call->state;
 
-    group->cmd = ngx_http_im_group_refs_add(call, group->ids, group->n);
+    ngx_http_im_places_take(call, &group->places, group->ids, group->n);
 
     call->next = ngx_http_im_group_create_script;
 
@@ -246,7 +254,13 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
     args = call->args;
     group = call->state;
 
-    rc = ngx_http_im_call_integers(call, group->cmd);
+    rc = ngx_http_im_places_check(call, &group->places);
+
+    if (rc == NGX_DONE) {
+        return ngx_http_im_places_refuse(call, &group->places,
+                                         NGX_HTTP_IM_TOO_MANY_GROUPS);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
@@ -261,7 +275,9 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
     if (ngx_http_im_group_users_join(call->pool, group->ids, group->n,
                                      &argv[1])
         != NGX_OK
-        || ngx_http_im_group_create_info(call, &argv[2]) != NGX_OK)
+        || ngx_http_im_group_info_join(call->pool, &args->name,
+                                       &args->img, &args->description,
+                                       &argv[2]) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -273,38 +289,11 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
                                          &call->conv_id, keys, 5,
                                          argv, 3 + group->n);
 
+    ngx_http_im_places_renew(call, &group->places);
+
     call->next = ngx_http_im_group_create_done;
 
     return NGX_AGAIN;
-}
-
-
-/* name, picture and description, as members of an object in answers */
-
-static ngx_int_t
-ngx_http_im_group_create_info(ngx_http_im_call_t *call, ngx_str_t *info)
-{
-    size_t                      len;
-    ngx_http_im_create_args_t  *args;
-
-    args = call->args;
-
-    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
-          + args->name.escaped.len + args->img.escaped.len
-          + args->description.escaped.len;
-
-    info->data = ngx_pnalloc(call->pool, len);
-    if (info->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
-                                        "\"description\":\"%V\"",
-                            &args->name.escaped, &args->img.escaped,
-                            &args->description.escaped)
-                - info->data;
-
-    return NGX_OK;
 }
 
 
@@ -318,6 +307,12 @@ ngx_http_im_group_create_done(ngx_http_im_call_t *call)
     group = call->state;
 
     rc = ngx_http_im_call_result(call, group->cmd, &result);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_im_places_refuse(call, &group->places,
+                                         call->error.id);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }

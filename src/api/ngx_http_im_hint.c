@@ -14,16 +14,18 @@
 #define NGX_HTTP_IM_RECENT_TTL    60000
 
 
-static int64_t ngx_http_im_inbox_step(ngx_str_t *time);
+static void ngx_http_im_hint_forget(ngx_http_im_call_t *call,
+    ngx_http_im_cache_e kind, ngx_str_t *conv_id);
+static int64_t ngx_http_im_inbox_step_number(ngx_str_t *time);
 
 
 void
 ngx_http_im_hint_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
-    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
+    ngx_str_t *id, ngx_http_im_cache_key_t *key)
 {
     key->kind = kind;
     key->scope = call->scope;
-    key->hash = hash;
+    key->hash = ngx_http_im_cache_hash(call->cache, id);
     key->id = *id;
 }
 
@@ -39,8 +41,7 @@ ngx_http_im_hint_put(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     values[0] = *value;
     ngx_str_null(&values[1]);
@@ -67,8 +68,7 @@ ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return NGX_DECLINED;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     ngx_http_im_cache_lock(call->cache);
     rc = ngx_http_im_cache_get(call->cache, &key, since, call->pool, values);
@@ -83,6 +83,22 @@ ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
                    (ngx_uint_t) kind, conv_id, rc, call->job);
 
     return rc;
+}
+
+
+static void
+ngx_http_im_hint_forget(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
+    ngx_str_t *conv_id)
+{
+    ngx_http_im_cache_key_t  key;
+
+    if (call->cache == NULL) {
+        return;
+    }
+
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
+
+    ngx_http_im_cache_forget(call->cache, &key);
 }
 
 
@@ -111,7 +127,7 @@ ngx_http_im_sender_put(ngx_http_im_call_t *call, ngx_str_t *conv_id,
 /*
  * A server that was restarted may have lost what was written to the inboxes
  * before: only hints younger than its connections count.  Message 1 begins a
- * conversation anew, so no inbox can have it.
+ * conversation anew, so no inbox can have it, whatever was put before.
  */
 
 ngx_uint_t
@@ -121,16 +137,29 @@ ngx_http_im_inbox_is_current(ngx_http_im_call_t *call, int64_t seq,
     ngx_str_t   time;
     ngx_uint_t  current;
 
-    if (seq <= 1
-        || ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_INBOX, &call->conv_id,
-                                generation + NGX_HTTP_IM_INBOX_MARGIN, &time)
-           != NGX_OK)
+    if (seq <= 1) {
+
+        if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_INBOX,
+                                 &call->conv_id, ngx_http_im_cache_long_ago(),
+                                 &time)
+            == NGX_OK)
+        {
+            ngx_http_im_hint_forget(call, NGX_HTTP_IM_CACHE_INBOX,
+                                    &call->conv_id);
+        }
+
+        return 0;
+    }
+
+    if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_INBOX, &call->conv_id,
+                             generation + NGX_HTTP_IM_INBOX_MARGIN, &time)
+        != NGX_OK)
     {
         return 0;
     }
 
-    current = ngx_http_im_inbox_step(&time)
-              >= ngx_http_im_inbox_step(&call->made_time);
+    current = ngx_http_im_inbox_step_number(&time)
+              >= ngx_http_im_inbox_step_number(&call->made_time);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im inbox written:%V message:%V current:%ui job:%p",
@@ -151,12 +180,25 @@ ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_msec_t sent)
 ngx_uint_t
 ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
 {
-    return ngx_http_im_inbox_step(shown) > ngx_http_im_inbox_step(fetched);
+    return ngx_http_im_inbox_step_number(shown)
+           > ngx_http_im_inbox_step_number(fetched);
+}
+
+
+void
+ngx_http_im_inbox_step(int64_t ms, int64_t *start, int64_t *end)
+{
+    int64_t  step;
+
+    step = ms >> NGX_HTTP_IM_INBOX_SHIFT;
+
+    *start = step << NGX_HTTP_IM_INBOX_SHIFT;
+    *end = ((step + 1) << NGX_HTTP_IM_INBOX_SHIFT) - 1;
 }
 
 
 static int64_t
-ngx_http_im_inbox_step(ngx_str_t *time)
+ngx_http_im_inbox_step_number(ngx_str_t *time)
 {
     return ngx_http_im_atoi(time->data, time->len)
            >> NGX_HTTP_IM_INBOX_SHIFT;
@@ -164,22 +206,30 @@ ngx_http_im_inbox_step(ngx_str_t *time)
 
 
 /*
- * Rows, each after its length in two bytes.  They are the whole timeline if
- * the last one is that of the first message.
+ * The revision, then rows, each after its length in two bytes.  They are the
+ * whole timeline if the last one is that of the first message.
  */
 
 ngx_int_t
-ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rows)
+ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rev,
+    ngx_str_t *rows)
 {
     ngx_str_t          text, rest;
     ngx_http_im_row_t  row;
 
     if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id,
                              ngx_current_msec - NGX_HTTP_IM_RECENT_TTL, rows)
-        != NGX_OK)
+        != NGX_OK
+        || rows->len < NGX_HTTP_IM_HEAD_REV_LEN)
     {
         return NGX_DECLINED;
     }
+
+    rev->data = rows->data;
+    rev->len = NGX_HTTP_IM_HEAD_REV_LEN;
+
+    rows->data += NGX_HTTP_IM_HEAD_REV_LEN;
+    rows->len -= NGX_HTTP_IM_HEAD_REV_LEN;
 
     ngx_str_null(&text);
 
@@ -219,14 +269,14 @@ ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row)
 
 
 void
-ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
-    ngx_msec_t sent)
+ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_str_t *rev,
+    ngx_http_im_reply_t *reply, ngx_msec_t sent)
 {
     u_char      *p, buf[NGX_HTTP_IM_CACHE_MAX];
     ngx_str_t    rows, *row;
     ngx_uint_t   i;
 
-    p = buf;
+    p = ngx_cpymem(buf, rev->data, rev->len);
 
     for (i = 0; i < reply->nelts; i++) {
         row = &reply->elts[i].str;

@@ -1,50 +1,102 @@
 
+#include "ngx_http_im_list_more.h"
 #include "ngx_http_im_list_write.h"
 #include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
 
 
+/* ms; all times have as many digits */
+#define NGX_HTTP_IM_LIST_TIME_MAX   9999999999999
+
+
 typedef struct {
-    ngx_http_im_convs_t        convs;
-    ngx_http_im_convs_row_t  **shown;     /* newest first */
-    ngx_uint_t                 nshown;
-    ngx_http_im_profiles_t     profiles;
-} ngx_http_im_list_t;
+    ngx_str_t             from_id;
+    int64_t               limit;
+    ngx_http_im_time_t    since;
+    ngx_http_im_time_t    until;
+    ngx_uint_t            only_unread;
+} ngx_http_im_list_args_t;
 
 
+static ngx_int_t ngx_http_im_list_check(ngx_http_im_call_t *call);
+static void ngx_http_im_list_filter_init(ngx_http_im_list_args_t *args,
+    ngx_http_im_convs_filter_t *filter);
 static ngx_int_t ngx_http_im_list(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_fetch(ngx_http_im_call_t *call,
-    ngx_uint_t limit);
-static ngx_int_t ngx_http_im_list_rows(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_row_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
-static ngx_int_t ngx_http_im_list_heads(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_list_heads_parse(ngx_http_im_call_t *call,
+static ngx_int_t ngx_http_im_list_convs(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_fronts(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
-static ngx_uint_t ngx_http_im_list_is_final(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list);
-static int ngx_libc_cdecl ngx_http_im_list_compare(const void *one,
-    const void *two);
-static ngx_int_t ngx_http_im_list_senders_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list);
+static ngx_int_t ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row);
+static ngx_int_t ngx_http_im_list_whole(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_answer(ngx_http_im_call_t *call);
 
 
+static const ngx_http_im_field_t  ngx_http_im_list_fields[] = {
+
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
+      offsetof(ngx_http_im_list_args_t, from_id), 0, 0, NULL, 0 },
+
+    { ngx_string("limit"), NGX_HTTP_IM_FIELD_INT, 0,
+      offsetof(ngx_http_im_list_args_t, limit), 1, NGX_HTTP_IM_NO_LIMIT,
+      NULL, 0 },
+
+    { ngx_string("since"), NGX_HTTP_IM_FIELD_TIME, 0,
+      offsetof(ngx_http_im_list_args_t, since), 0, NGX_HTTP_IM_NO_LIMIT,
+      NULL, 0 },
+
+    { ngx_string("until"), NGX_HTTP_IM_FIELD_TIME, 0,
+      offsetof(ngx_http_im_list_args_t, until), 0, NGX_HTTP_IM_NO_LIMIT,
+      NULL, 0 },
+
+    { ngx_string("only_unread"), NGX_HTTP_IM_FIELD_BOOL, 0,
+      offsetof(ngx_http_im_list_args_t, only_unread), 0, 0, NULL, 0 },
+
+    ngx_http_im_field_end
+};
+
+
 /*
- * Commands and replies: see ngx_http_im_convs.h, and in the second round HMGET
- * settings of every group and HMGET profile of all who may have written last;
- * a third round only for a group whose last sender is not among them.  All of
- * it again with more of the inbox where the last place is in doubt.
+ * Commands and replies: see ngx_http_im_convs.h.  Where all of a user's
+ * conversations are shown they are fetched whole at once, together with HMGET
+ * profile of all who may have written last.  Otherwise their fronts decide
+ * which are shown, and these are fetched whole; where more entries of the
+ * inbox may have to be shown, ZREVRANGEBYSCORE inbox comes before that, once.
+ * Another round only for a group whose last sender was not expected.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
     ngx_string("conv_list"),
-    ngx_http_im_convs_fields,
-    sizeof(ngx_http_im_convs_args_t),
+    ngx_http_im_list_fields,
+    sizeof(ngx_http_im_list_args_t),
     0,
-    ngx_http_im_convs_check,
+    ngx_http_im_list_check,
     ngx_http_im_list
 };
+
+
+static ngx_int_t
+ngx_http_im_list_check(ngx_http_im_call_t *call)
+{
+    ngx_http_im_list_args_t  *args;
+
+    args = call->args;
+    call->from_id = args->from_id;
+
+    if (args->limit > (int64_t) call->options->list_max) {
+        return ngx_http_im_error_set(call->pool, &call->error,
+                                     NGX_HTTP_IM_BAD_REQUEST,
+                                     "limit must be between 1 and %ui",
+                                     call->options->list_max);
+    }
+
+    if (args->limit == 0) {
+        args->limit = call->options->list_max;
+    }
+
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
+}
 
 
 /* one more than is shown, to know whether there are more */
@@ -52,15 +104,8 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
 static ngx_int_t
 ngx_http_im_list(ngx_http_im_call_t *call)
 {
-    return ngx_http_im_list_fetch(call, call->options->list_max + 1);
-}
-
-
-static ngx_int_t
-ngx_http_im_list_fetch(ngx_http_im_call_t *call, ngx_uint_t limit)
-{
-    ngx_http_im_list_t        *list;
-    ngx_http_im_convs_args_t  *args;
+    ngx_http_im_list_t       *list;
+    ngx_http_im_list_args_t  *args;
 
     args = call->args;
 
@@ -69,217 +114,190 @@ ngx_http_im_list_fetch(ngx_http_im_call_t *call, ngx_uint_t limit)
         return NGX_ERROR;
     }
 
-    ngx_http_im_convs_fetch(call, &list->convs, &args->from_id, limit);
+    list->limit = (ngx_uint_t) args->limit;
+    list->fronts = ngx_http_im_list_fronts;
+
+    ngx_http_im_list_filter_init(args, &list->convs.filter);
+
+    ngx_http_im_convs_fetch(call, &list->convs, &args->from_id,
+                            list->limit + 1);
 
     call->state = list;
-    call->next = ngx_http_im_list_rows;
+    call->next = ngx_http_im_list_convs;
 
     return NGX_AGAIN;
 }
 
 
-static ngx_int_t
-ngx_http_im_list_rows(ngx_http_im_call_t *call)
+static void
+ngx_http_im_list_filter_init(ngx_http_im_list_args_t *args,
+    ngx_http_im_convs_filter_t *filter)
 {
+    filter->set = (args->since.set || args->until.set || args->only_unread);
+    filter->unread = args->only_unread;
+    filter->since = ngx_min(args->since.ms, NGX_HTTP_IM_LIST_TIME_MAX);
+    filter->until = NGX_HTTP_IM_LIST_TIME_MAX;
+
+    if (args->until.set) {
+        filter->until = ngx_min(args->until.ms, filter->until);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_im_list_convs(ngx_http_im_call_t *call)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_http_im_list_t   *list;
+    ngx_http_im_convs_t  *convs;
+
+    list = call->state;
+    convs = &list->convs;
+
+    rc = ngx_http_im_convs_rows_create(call, convs);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    list->nrows = convs->nrows;
+    list->rows = ngx_palloc(call->pool, (convs->nrows + 1) * sizeof(void *));
+    if (list->rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < convs->nrows; i++) {
+        list->rows[i] = &convs->rows[i];
+    }
+
+    if (convs->nrows <= list->limit && !convs->filter.set) {
+        return ngx_http_im_list_whole_fetch(call, list);
+    }
+
+    if (ngx_http_im_convs_rows_fetch(call, convs, list->rows, list->nrows, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_call_continue(call, ngx_http_im_list_fronts);
+}
+
+
+/* what is shown is decided */
+
+static ngx_int_t
+ngx_http_im_list_fronts(ngx_http_im_call_t *call)
+{
+    int64_t              time;
     ngx_int_t            rc;
     ngx_http_im_list_t  *list;
 
     list = call->state;
 
-    rc = ngx_http_im_convs_rows_fetch(call, &list->convs, 1,
-                                      ngx_http_im_list_row_fetch);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_im_profiles_fetch(call, &list->profiles);
+    rc = ngx_http_im_convs_rows_sort(call, &list->convs, list->rows,
+                                     &list->nrows, list->repeated);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im list rows:%ui rc:%i job:%p",
-                   list->convs.nrows, rc, call->job);
+    if (!ngx_http_im_list_is_final(list, &time)) {
+        ngx_http_im_list_more_fetch(call, list, time);
+        return NGX_AGAIN;
+    }
 
-    return (rc == NGX_OK)
-           ? ngx_http_im_call_continue(call, ngx_http_im_list_heads) : rc;
+    list->nrows = ngx_min(list->nrows, list->limit);
+
+    return ngx_http_im_list_whole_fetch(call, list);
 }
 
 
-/* profiles of who may have written last, and a group's settings */
+static ngx_int_t
+ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list)
+{
+    ngx_uint_t  i;
+
+    if (ngx_http_im_convs_rows_fetch(call, &list->convs, list->rows,
+                                     list->nrows, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < list->nrows; i++) {
+        if (ngx_http_im_list_senders_add(call, list, list->rows[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_im_profiles_fetch(call, &list->profiles) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_call_continue(call, ngx_http_im_list_whole);
+}
+
+
+/* whoever may have written last: both users of a 1:1, or who did before */
 
 static ngx_int_t
-ngx_http_im_list_row_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row)
+ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
+    ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row)
 {
-    ngx_str_t                argv[4], *user;
-    ngx_http_im_profiles_t  *profiles;
+    ngx_str_t  *user;
 
-    profiles = &((ngx_http_im_list_t *) call->state)->profiles;
     user = &row->peer;
 
-    if (row->member == NULL) {
+    if (row->peer.len == 0) {
+        user = &row->hint;
 
-        /* the user is one of the two in all of them, so the first will do */
+        if (row->head.from.len) {
+            *user = row->head.from;
 
-        if (row == convs->rows
-            && ngx_http_im_profile_add(call, profiles, convs->user) == NULL)
+        } else if (ngx_http_im_sender_get(call, &row->conv_id, user)
+                   != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-    } else {
-        user = &row->hint;
+    } else if (!list->self) {
 
-        if (ngx_http_im_sender_get(call, &row->conv_id, user) != NGX_OK) {
+        if (ngx_http_im_profile_add(call, &list->profiles, list->convs.user)
+            == NULL)
+        {
             return NGX_ERROR;
         }
 
-        ngx_str_set(&argv[0], "HMGET");
-        ngx_str_set(&argv[2], "users");
-        ngx_str_set(&argv[3], "info");
-
-        row->settings = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                             NGX_HTTP_IM_CONV_SETTINGS,
-                                             &row->conv_id, argv, 4);
+        list->self = 1;
     }
 
     return (user->len == 0
-            || ngx_http_im_profile_add(call, profiles, user))
+            || ngx_http_im_profile_add(call, &list->profiles, user))
            ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_http_im_list_heads(ngx_http_im_call_t *call)
+ngx_http_im_list_whole(ngx_http_im_call_t *call)
 {
-    ngx_int_t            rc;
-    ngx_uint_t           final;
-    ngx_http_im_list_t  *list;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_im_list_t       *list;
+    ngx_http_im_convs_row_t  *row;
 
     list = call->state;
 
-    rc = ngx_http_im_list_heads_parse(call, list);
+    rc = ngx_http_im_convs_rows_sort(call, &list->convs, list->rows,
+                                     &list->nrows, list->repeated);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_qsort(list->shown, list->nshown, sizeof(void *),
-              ngx_http_im_list_compare);
-
-    final = ngx_http_im_list_is_final(call, list);
-
-    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im list convs:%ui found:%ui final:%ui job:%p",
-                   list->convs.nrows, list->nshown, final, call->job);
-
-    if (!final) {
-        return ngx_http_im_list_fetch(call, 4 * list->convs.limit);
-    }
-
-    list->nshown = ngx_min(list->nshown, call->options->list_max);
-
-    if (ngx_http_im_list_senders_fetch(call, list) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_im_call_continue(call, ngx_http_im_list_answer);
-}
-
-
-static ngx_int_t
-ngx_http_im_list_heads_parse(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list)
-{
-    ngx_int_t             rc;
-    ngx_uint_t            i;
-    ngx_http_im_convs_t  *convs;
-
-    convs = &list->convs;
-
-    list->shown = ngx_palloc(call->pool, (convs->nrows + 1) * sizeof(void *));
-    if (list->shown == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < convs->nrows; i++) {
-        rc = ngx_http_im_convs_row_parse(call, convs, &convs->rows[i]);
-
-        if (rc == NGX_DONE) {
-            continue;
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        list->shown[list->nshown++] = &convs->rows[i];
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * What was not fetched of the inbox is not newer than the step of the last
- * entry that was, so the list is right if its last place is.
- */
-
-static ngx_uint_t
-ngx_http_im_list_is_final(ngx_http_im_call_t *call, ngx_http_im_list_t *list)
-{
-    ngx_str_t            *time;
-    ngx_uint_t            i, max;
-    ngx_http_im_convs_t  *convs;
-
-    convs = &list->convs;
-    max = call->options->list_max;
-
-    i = convs->inbox->reply.nelts;
-
-    if (i < convs->limit || convs->limit == NGX_HTTP_IM_CONVS_INBOX_MAX) {
-        return 1;
-    }
-
-    while (i--) {
-        time = &convs->rows[i].head.time;
-
-        if (time->len == 0) {
-            continue;
-        }
-
-        return list->nshown >= max
-               && ngx_http_im_inbox_order_is_final(
-                                     &list->shown[max - 1]->head.time, time);
-    }
-
-    return 0;
-}
-
-
-static int ngx_libc_cdecl
-ngx_http_im_list_compare(const void *one, const void *two)
-{
-    int                       rc;
-    ngx_http_im_convs_row_t  *a, *b;
-
-    a = *(ngx_http_im_convs_row_t **) one;
-    b = *(ngx_http_im_convs_row_t **) two;
-
-    /* digits of one length compare as numbers do */
-
-    rc = ngx_memcmp(b->head.time.data, a->head.time.data, a->head.time.len);
-
-    return rc ? rc : (int) ngx_memn2cmp(a->conv_id.data, b->conv_id.data,
-                                        a->conv_id.len, b->conv_id.len);
-}
-
-
-static ngx_int_t
-ngx_http_im_list_senders_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list)
-{
-    ngx_uint_t                i;
-    ngx_http_im_convs_row_t  *row;
-
-    for (i = 0; i < list->nshown; i++) {
-        row = list->shown[i];
+    for (i = 0; i < list->nrows; i++) {
+        row = list->rows[i];
 
         if (row->head.from.len == 0) {
             continue;
@@ -298,7 +316,11 @@ ngx_http_im_list_senders_fetch(ngx_http_im_call_t *call,
         }
     }
 
-    return ngx_http_im_profiles_fetch(call, &list->profiles);
+    if (ngx_http_im_profiles_fetch(call, &list->profiles) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_im_call_continue(call, ngx_http_im_list_answer);
 }
 
 
@@ -309,5 +331,5 @@ ngx_http_im_list_answer(ngx_http_im_call_t *call)
 
     list = call->state;
 
-    return ngx_http_im_list_write(call, list->shown, list->nshown);
+    return ngx_http_im_list_write(call, list->rows, list->nrows);
 }

@@ -7,12 +7,10 @@
 #define NGX_HTTP_IM_LIST_BUFFER_MAX   (1024 * 1024)
 
 
-static ngx_int_t ngx_http_im_list_row_write(ngx_http_im_call_t *call,
+static void ngx_http_im_list_row_write(ngx_http_im_call_t *call,
     ngx_http_im_convs_row_t *row);
 static void ngx_http_im_list_pair_write(ngx_http_im_writer_t *w,
     ngx_http_im_head_t *head);
-static ngx_int_t ngx_http_im_list_group_write(ngx_http_im_writer_t *w,
-    ngx_http_im_reply_t *settings, ngx_str_t *info);
 
 
 ngx_int_t
@@ -49,10 +47,7 @@ ngx_http_im_list_write(ngx_http_im_call_t *call,
             ngx_http_im_write_lit(&call->writer, ",");
         }
 
-        rc = ngx_http_im_list_row_write(call, rows[i]);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+        ngx_http_im_list_row_write(call, rows[i]);
     }
 
     ngx_http_im_write_lit(&call->writer, "]");
@@ -64,11 +59,10 @@ ngx_http_im_list_write(ngx_http_im_call_t *call,
 }
 
 
-static ngx_int_t
+static void
 ngx_http_im_list_row_write(ngx_http_im_call_t *call,
     ngx_http_im_convs_row_t *row)
 {
-    ngx_str_t              info;
     ngx_http_im_writer_t  *w;
 
     w = &call->writer;
@@ -78,15 +72,13 @@ ngx_http_im_list_row_write(ngx_http_im_call_t *call,
     ngx_http_im_write_lit(w, "\",\"conv_type\":");
     ngx_http_im_write_bytes(w, row->head.group ? "1" : "0", 1);
 
-    ngx_str_null(&info);
+    if (row->head.group) {
+        ngx_http_im_write_lit(w, ",\"conv_users\":[");
+        ngx_http_im_write_raw(w, &row->users);
+        ngx_http_im_write_lit(w, "]");
 
-    if (row->settings == NULL) {
+    } else {
         ngx_http_im_list_pair_write(w, &row->head);
-
-    } else if (ngx_http_im_list_group_write(w, &row->settings->reply, &info)
-               != NGX_OK)
-    {
-        return ngx_http_im_call_store_error(call);
     }
 
     ngx_http_im_write_lit(w, ",\"last_msg\":\"");
@@ -108,15 +100,19 @@ ngx_http_im_list_row_write(ngx_http_im_call_t *call,
         ngx_http_im_write_lit(w, ",\"seq\":");
         ngx_http_im_write_int(w, row->head.seq);
 
-        if (info.len) {
+        /* no message is sent without a text */
+
+        if (row->head.from.len && row->head.text.len == 0) {
+            ngx_http_im_write_lit(w, ",\"recalled\":true");
+        }
+
+        if (row->info.len) {
             ngx_http_im_write_lit(w, ",");
-            ngx_http_im_write_raw(w, &info);
+            ngx_http_im_write_raw(w, &row->info);
         }
     }
 
     ngx_http_im_write_lit(w, "}");
-
-    return NGX_OK;
 }
 
 
@@ -142,27 +138,4 @@ ngx_http_im_list_pair_write(ngx_http_im_writer_t *w, ngx_http_im_head_t *head)
     ngx_http_im_write_lit(w, "\",\"");
     ngx_http_im_write_raw(w, &type[1]);
     ngx_http_im_write_lit(w, "\"]");
-}
-
-
-/* info: name, picture and description, as members of the answer */
-
-static ngx_int_t
-ngx_http_im_list_group_write(ngx_http_im_writer_t *w,
-    ngx_http_im_reply_t *settings, ngx_str_t *info)
-{
-    ngx_str_t  users;
-
-    if (ngx_http_im_reply_array(settings, 2) != NGX_OK
-        || ngx_http_im_reply_string(&settings->elts[0], &users) != NGX_OK
-        || ngx_http_im_reply_string(&settings->elts[1], info) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_im_write_lit(w, ",\"conv_users\":[");
-    ngx_http_im_write_raw(w, &users);
-    ngx_http_im_write_lit(w, "]");
-
-    return NGX_OK;
 }

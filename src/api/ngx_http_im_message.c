@@ -48,7 +48,7 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
     /* one that was added before is a user, or has been found to be one */
 
     if (message->sender->id.data == message->row.from.data
-        && !ngx_http_im_id_valid(&message->row.from))
+        && !ngx_http_im_id_user_valid(&message->row.from))
     {
         return ngx_http_im_call_store_error(call);
     }
@@ -146,6 +146,10 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     if (call->options->reply_full) {
         ngx_http_im_write_lit(w, ",\"seq\":");
         ngx_http_im_write_int(w, row->seq);
+
+        if (row->recalled) {
+            ngx_http_im_write_lit(w, ",\"recalled\":true");
+        }
     }
 
     ngx_http_im_write_lit(w, "}");

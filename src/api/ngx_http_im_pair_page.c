@@ -9,10 +9,12 @@ static ngx_int_t ngx_http_im_pair_page(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_pair_page_fields[] = {
 
-    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_page_args_t, from_id), 0, 0, NULL, 0 },
 
-    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_page_args_t, to_id), 0, 0, NULL, 0 },
 
     { ngx_string("page_no"), NGX_HTTP_IM_FIELD_INT, 0,
@@ -22,6 +24,12 @@ static const ngx_http_im_field_t  ngx_http_im_pair_page_fields[] = {
     { ngx_string("page_size"), NGX_HTTP_IM_FIELD_INT, 0,
       offsetof(ngx_http_im_page_args_t, page_size), 1, NGX_HTTP_IM_NO_LIMIT,
       NULL, 0 },
+
+    { ngx_string("before"), NGX_HTTP_IM_FIELD_NAME, 0,
+      offsetof(ngx_http_im_page_args_t, before), 1, 64, NULL, 0 },
+
+    { ngx_string("after"), NGX_HTTP_IM_FIELD_NAME, 0,
+      offsetof(ngx_http_im_page_args_t, after), 0, 64, NULL, 0 },
 
     ngx_http_im_field_end
 };

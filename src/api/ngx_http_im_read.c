@@ -17,7 +17,8 @@ static ngx_int_t ngx_http_im_conv_read_done(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_conv_read_fields[] = {
 
-    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_read_args_t, from_id), 0, 0, NULL, 0 },
 
     { ngx_string("msg_id"), NGX_HTTP_IM_FIELD_NAME, 0,

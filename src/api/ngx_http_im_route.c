@@ -6,7 +6,7 @@
  * A row for each operation: its name, as in ngx_http_im_op_NAME, its path, and
  * a second path or "".  "*" stands for a conversation's id; of several paths
  * that fit the first is taken, so conv/list is never a conversation.  The
- * index of the row is the number of the operation.
+ * index of the row is the number of the operation.  No path begins with "*".
  */
 
 #define ngx_http_im_route_rows(row)                                          \
@@ -17,15 +17,23 @@
     row(group_create, "creat/group", "create/group")                         \
     row(group_add, "add/group/merber", "add/group/member")                   \
     row(group_list, "group/*/list", "")                                      \
+    row(group_alias, "group/*/alias", "")                                    \
+    row(group_set, "group/*/set", "")                                        \
+    row(group_leave, "group/*/leave", "")                                    \
+    row(group_remove, "group/*/remove", "")                                  \
+    row(group_transfer, "group/*/transfer", "")                              \
+    row(group_dismiss, "group/*/dismiss", "")                                \
     row(conv_read, "conv/*/read", "")                                        \
+    row(conv_hide, "conv/*/hide", "")                                        \
+    row(conv_readers, "conv/*/readers", "")                                  \
+    row(recall, "msg/recall", "")                                            \
     row(unread, "unread", "")                                                \
     row(user_set, "user/set", "")                                            \
     row(user_get, "user/get", "")
 
 
 typedef struct {
-    ngx_str_t                path;
-    ngx_str_t                also;
+    ngx_str_t                path[2];
     const ngx_http_im_op_t  *op;
 } ngx_http_im_route_t;
 
@@ -34,7 +42,7 @@ typedef struct {
     extern const ngx_http_im_op_t  ngx_http_im_op_##name;
 
 #define ngx_http_im_route_row(name, path, also)                              \
-    { ngx_string(path), ngx_string(also), &ngx_http_im_op_##name },
+    { { ngx_string(path), ngx_string(also) }, &ngx_http_im_op_##name },
 
 
 ngx_http_im_route_rows(ngx_http_im_route_declare)
@@ -56,19 +64,25 @@ static ngx_uint_t ngx_http_im_route_match(const ngx_str_t *route,
 const ngx_http_im_op_t *
 ngx_http_im_route(ngx_str_t *path, ngx_str_t *conv_id)
 {
-    ngx_uint_t                  i;
-    const ngx_http_im_route_t  *route;
+    ngx_uint_t        i, k;
+    const ngx_str_t  *route;
 
     ngx_str_null(conv_id);
 
-    for (i = 0; i < NGX_HTTP_IM_ROUTES; i++) {
-        route = &ngx_http_im_routes[i];
+    if (path->len == 0) {
+        return NULL;
+    }
 
-        if (ngx_http_im_route_match(&route->path, path, conv_id)
-            || (route->also.len
-                && ngx_http_im_route_match(&route->also, path, conv_id)))
-        {
-            return route->op;
+    for (i = 0; i < NGX_HTTP_IM_ROUTES; i++) {
+
+        for (k = 0; k < 2; k++) {
+            route = &ngx_http_im_routes[i].path[k];
+
+            if (route->data[0] == path->data[0]
+                && ngx_http_im_route_match(route, path, conv_id))
+            {
+                return ngx_http_im_routes[i].op;
+            }
         }
     }
 
@@ -90,7 +104,12 @@ ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix, ngx_str_t *conv_id)
     path.data = uri->data + prefix;
     path.len = uri->len - prefix;
 
-    if (path.data[0] == '/') {
+    if (prefix == 0 || uri->data[prefix - 1] != '/') {
+
+        if (path.data[0] != '/') {
+            return NULL;
+        }
+
         path.data++;
         path.len--;
     }

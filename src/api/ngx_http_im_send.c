@@ -35,7 +35,8 @@ static ngx_int_t ngx_http_im_send_answer(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
 
-    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_EMPTY,
+    { ngx_string("conv_id"), NGX_HTTP_IM_FIELD_CONV_ID,
+      NGX_HTTP_IM_FIELD_EMPTY,
       offsetof(ngx_http_im_send_args_t, conv_id), 0, 0, NULL, 0 },
 
     { ngx_string("msg"), NGX_HTTP_IM_FIELD_TEXT, NGX_HTTP_IM_FIELD_REQUIRED,
@@ -46,10 +47,11 @@ static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
       NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_send_args_t, msg_type), 0, 4, NULL, 0 },
 
-    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_send_args_t, from_id), 0, 0, NULL, 0 },
 
-    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_ID,
+    { ngx_string("to_id"), NGX_HTTP_IM_FIELD_USER_ID,
       NGX_HTTP_IM_FIELD_EMPTY|NGX_HTTP_IM_FIELD_LATER,
       offsetof(ngx_http_im_send_args_t, to_id), 0, 0, NULL, 0 },
 
@@ -124,7 +126,7 @@ ngx_http_im_send_to_check(ngx_http_im_call_t *call,
     ngx_int_t  rc;
     ngx_str_t  id;
 
-    rc = ngx_http_im_call_check_id(call, "to_id", &args->to_id);
+    rc = ngx_http_im_call_check_user_id(call, "to_id", &args->to_id);
 
     if (rc == NGX_OK) {
         rc = ngx_http_im_conv_pair_check(call, &args->from_id, &args->to_id);
@@ -155,10 +157,10 @@ ngx_http_im_send_to_check(ngx_http_im_call_t *call,
 static ngx_int_t
 ngx_http_im_send(ngx_http_im_call_t *call)
 {
-    u_char                    random[NGX_HTTP_IM_RAND_LEN], type;
+    u_char                    unique[NGX_HTTP_IM_UNIQUE_MSG_LEN], type;
     u_char                    window[NGX_INT64_LEN];
-    u_char                    users[2 * (NGX_HTTP_IM_ID_MAX + 1)];
-    ngx_str_t                 argv[8], *first, *second;
+    u_char                    users[NGX_HTTP_IM_PAIR_USERS_LEN];
+    ngx_str_t                 argv[8];
     ngx_uint_t                kind;
     ngx_http_im_send_t       *send;
     ngx_http_im_send_args_t  *args;
@@ -177,15 +179,15 @@ ngx_http_im_send(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    ngx_http_im_id_random(call->random, random);
+    ngx_http_im_unique_msg(call->unique, unique);
     type = (u_char) ('0' + args->msg_type);
 
     argv[0] = args->from_id;
     argv[1].data = &type;
     argv[1].len = 1;
     argv[2] = args->msg.escaped;
-    argv[3].data = random;
-    argv[3].len = NGX_HTTP_IM_RAND_LEN;
+    argv[3].data = unique;
+    argv[3].len = NGX_HTTP_IM_UNIQUE_MSG_LEN;
     argv[4] = args->client_msg_id;
     argv[5].data = window;
     argv[5].len = ngx_sprintf(window, "%M", call->options->idempotency_window)
@@ -194,22 +196,21 @@ ngx_http_im_send(ngx_http_im_call_t *call)
     argv[6].len = 0;
     ngx_str_set(&argv[7], "0");
 
-    if (args->to_id.len) {
-        first = &args->from_id;
-        second = &args->to_id;
-
-        if (ngx_http_im_id_order(first, second) > 0) {
-            first = &args->to_id;
-            second = &args->from_id;
-            ngx_str_set(&argv[7], "1");
-        }
-
-        argv[6].len = ngx_sprintf(users, "%V %V ", first, second) - users;
+    if (args->to_id.len
+        && ngx_http_im_conv_pair_users(&args->from_id, &args->to_id, &argv[6]))
+    {
+        ngx_str_set(&argv[7], "1");
     }
 
-    /* only with client_msg_id is a message stored once if sent twice */
+    /*
+     * A message is stored once if it is sent twice only with client_msg_id,
+     * and while that is remembered
+     */
 
-    kind = args->client_msg_id.len ? NGX_HTTP_IM_UPSERT : NGX_HTTP_IM_WRITE;
+    kind = (args->client_msg_id.len
+            && call->options->idempotency_window
+               > 2 * call->timeout)
+           ? NGX_HTTP_IM_UPSERT : NGX_HTTP_IM_WRITE;
 
     send->script = ngx_http_im_call_script(call, kind,
                                NGX_HTTP_IM_SCRIPT_SEND, &call->conv_id, keys,
@@ -299,7 +300,7 @@ ngx_http_im_send_result(ngx_http_im_call_t *call, ngx_http_im_send_t *send)
         sent->peer = args->to_id;
     }
 
-    return (!call->pair || ngx_http_im_id_valid(&sent->peer))
+    return (!call->pair || ngx_http_im_id_user_valid(&sent->peer))
            ? NGX_OK : ngx_http_im_call_store_error(call);
 }
 

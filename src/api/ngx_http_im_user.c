@@ -30,7 +30,7 @@ static ngx_int_t ngx_http_im_user_get_answer(ngx_http_im_call_t *call);
 
 static const ngx_http_im_field_t  ngx_http_im_user_fields[] = {
 
-    { ngx_string("id"), NGX_HTTP_IM_FIELD_ID, NGX_HTTP_IM_FIELD_REQUIRED,
+    { ngx_string("id"), NGX_HTTP_IM_FIELD_USER_ID, NGX_HTTP_IM_FIELD_REQUIRED,
       offsetof(ngx_http_im_user_t, id), 0, 0, NULL, 0 },
 
     { ngx_string("name"), NGX_HTTP_IM_FIELD_TEXT, 0,

@@ -57,11 +57,15 @@ struct ngx_http_im_cmd_s {
     size_t                         time;       /* of Redis, in bytes */
     ngx_http_im_reply_t            reply;      /* once the state is DONE */
     ngx_msec_t                     generation; /* of the node, at the reply */
+    const void                    *conn;       /* that has brought the reply;
+                                                  on one, the commands of a job
+                                                  are executed in order */
     ngx_http_im_kind_e             kind;
     ngx_http_im_cmd_e              state;
     unsigned                       replied:1;  /* though without a fence */
     unsigned                       executed:1; /* maybe, before */
     unsigned                       suspect:1;  /* a connection broke at it */
+    unsigned                       optional:1; /* its failure is nobody's */
 };
 
 

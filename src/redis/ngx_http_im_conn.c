@@ -16,7 +16,6 @@ static void ngx_http_im_conn_read_rest(ngx_http_im_conn_t *conn);
 static ngx_int_t ngx_http_im_conn_recv(ngx_http_im_conn_t *conn, ssize_t *n);
 static void ngx_http_im_conn_reply(void *data, ngx_http_im_cmd_t *cmd);
 static void ngx_http_im_conn_denied(void *data, ngx_str_t *error);
-static void ngx_http_im_conn_fill(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_reset(ngx_http_im_conn_t *conn);
 
 
@@ -63,9 +62,21 @@ ngx_http_im_conn_connect(ngx_http_im_conn_t *conn)
     pc = &conn->peer;
     ngx_memzero(pc, sizeof(ngx_peer_connection_t));
 
-    pc->sockaddr = endpoint->addr->sockaddr;
-    pc->socklen = endpoint->addr->socklen;
-    pc->name = &endpoint->addr->name;
+    rc = ngx_http_im_addrs_get(&endpoint->addrs, &conn->addr);
+
+    pc->sockaddr = &conn->addr.sockaddr.sockaddr;
+    pc->socklen = conn->addr.socklen;
+    pc->name = &conn->addr.name;
+
+    if (rc != NGX_OK) {
+
+        /* the node is told of the first address, and comes here again */
+
+        conn->state = NGX_HTTP_IM_CONN_CONNECTING;
+        ngx_add_timer(&conn->timer, endpoint->connect_timeout);
+        return;
+    }
+
     pc->get = ngx_event_get_peer;
     pc->log = endpoint->connect_log;
     pc->log_error = NGX_ERROR_ERR;
@@ -145,6 +156,7 @@ ngx_http_im_conn_set_ready(ngx_http_im_conn_t *conn)
 
     ngx_add_timer(&conn->timer, NGX_HTTP_IM_CONN_PROBE);
 
+    conn->tried = 0;
     conn->probed = ngx_current_msec;
     ngx_http_im_backoff_ready(&conn->backoff);
 
@@ -419,7 +431,7 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
     out = &conn->output;
 
     for ( ;; ) {
-        ngx_http_im_conn_fill(conn);
+        ngx_http_im_output_begin(out, conn->draining ? NULL : &conn->setup);
 
         if (out->pos == out->last) {
             return NGX_OK;
@@ -452,32 +464,6 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
 
         ngx_http_im_output_update(out, n);
     }
-}
-
-
-/* what goes out first: the rest of a command, then the setup */
-
-static void
-ngx_http_im_conn_fill(ngx_http_im_conn_t *conn)
-{
-    ngx_queue_t           *q;
-    ngx_http_im_output_t  *out;
-
-    out = &conn->output;
-
-    ngx_http_im_output_fill(out);
-
-    while (!ngx_queue_empty(&conn->setup) && !conn->draining
-           && ngx_http_im_output_has_room(out))
-    {
-        q = ngx_queue_head(&conn->setup);
-        ngx_queue_remove(q);
-
-        ngx_http_im_output_push(out, ngx_queue_data(q, ngx_http_im_cmd_t,
-                                                    queue));
-    }
-
-    ngx_http_im_output_fence(out);
 }
 
 
@@ -535,12 +521,16 @@ ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
     ngx_http_im_conn_reset(conn);
 
     conn->paced = !conn->failed;
+    conn->next = ngx_http_im_addrs_next(&endpoint->addrs, &conn->addr,
+                                        &conn->tried,
+                                        was == NGX_HTTP_IM_CONN_READY);
+
     endpoint->handlers->closed(conn, was, err, reason);
 
     conn->words.len = 0;
     conn->expected = 0;
 
-    if (conn->backoff.delay == 0) {
+    if (conn->backoff.delay == 0 || conn->next) {
         ngx_http_im_conn_connect(conn);
         return;
     }

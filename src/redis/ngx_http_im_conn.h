@@ -8,6 +8,7 @@
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
 
+#include "ngx_http_im_addrs.h"
 #include "ngx_http_im_backoff.h"
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_input.h"
@@ -58,7 +59,7 @@ typedef struct {
 typedef struct {
     const ngx_http_im_conn_handlers_t  *handlers;
     void                     *data;          /* the node */
-    ngx_addr_t               *addr;
+    ngx_http_im_addrs_t       addrs;
     ngx_str_t                *store;         /* name, for the log */
     ngx_msec_t                connect_timeout;
     u_char                   *buf;           /* recv() fills it */
@@ -82,6 +83,8 @@ typedef struct {
 struct ngx_http_im_conn_s {
     ngx_http_im_endpoint_t   *endpoint;
     ngx_peer_connection_t     peer;
+    ngx_http_im_addr_t        addr;          /* of the peer */
+    ngx_uint_t                tried;         /* addresses, in a row */
     ngx_connection_t         *connection;    /* NULL in DOWN */
     ngx_uint_t                serial;        /* of the nginx connection */
     ngx_msec_t                probed;        /* READY, or the last probe */
@@ -99,6 +102,7 @@ struct ngx_http_im_conn_s {
     unsigned                  failed:1;      /* not only lost */
     unsigned                  expected:1;    /* nobody used what was closed */
     unsigned                  paced:1;       /* DOWN, but not failed */
+    unsigned                  next:1;        /* another address at once */
     unsigned                  draining:1;    /* closed once sent is empty */
     unsigned                  exiting:1;     /* not opened again */
 };

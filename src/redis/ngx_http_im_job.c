@@ -243,6 +243,10 @@ ngx_http_im_job_outcome(ngx_http_im_job_t *job)
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
+        if (cmd->optional) {
+            continue;
+        }
+
         switch (cmd->state) {
 
         case NGX_HTTP_IM_CMD_DONE:

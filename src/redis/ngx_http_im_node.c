@@ -32,10 +32,10 @@ static void ngx_http_im_node_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
     ngx_http_im_setup_t *setup);
 static void ngx_http_im_node_drain(ngx_http_im_node_t *node);
+static void ngx_http_im_node_moved(void *data);
 static void ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn);
 static void ngx_http_im_node_probed(ngx_http_im_conn_t *conn,
     ngx_uint_t replica);
-static void ngx_http_im_node_use(ngx_http_im_conn_t *conn);
 
 
 static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
@@ -48,8 +48,9 @@ static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
 
 ngx_int_t
 ngx_http_im_node_init(ngx_http_im_node_t *node,
-    const ngx_http_im_redis_conf_t *conf, ngx_addr_t *addr,
-    ngx_http_im_jobs_t *jobs, u_char *buf, size_t size)
+    const ngx_http_im_redis_conf_t *conf,
+    const ngx_http_im_server_t *server, ngx_http_im_jobs_t *jobs,
+    u_char *buf, size_t size)
 {
     ngx_int_t                i;
     ngx_http_im_endpoint_t  *endpoint;
@@ -76,7 +77,6 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     endpoint = &node->endpoint;
     endpoint->handlers = &ngx_http_im_node_handlers;
     endpoint->data = node;
-    endpoint->addr = addr;
     endpoint->store = (ngx_str_t *) &conf->name;
     endpoint->connect_timeout = conf->connect_timeout;
     endpoint->buf = buf;
@@ -84,6 +84,9 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     endpoint->stat = jobs->stat;
     endpoint->log = jobs->log;
     endpoint->connect_log = &node->connect_log;
+
+    ngx_http_im_addrs_init(&endpoint->addrs, conf, server,
+                           ngx_http_im_node_moved, node, jobs->log);
 
     node->conns = ngx_pcalloc(ngx_cycle->pool, conf->connections
                                                * sizeof(ngx_http_im_conn_t));
@@ -106,6 +109,8 @@ ngx_http_im_node_connect(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_addrs_start(&node->endpoint.addrs);
+
     for (i = 0; i < node->conf->connections; i++) {
         ngx_http_im_conn_connect(&node->conns[i]);
     }
@@ -120,6 +125,8 @@ void
 ngx_http_im_node_exit(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
+
+    ngx_http_im_addrs_exit(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
         ngx_http_im_conn_exit(&node->conns[i]);
@@ -165,9 +172,7 @@ ngx_http_im_node_is_reachable(ngx_http_im_node_t *node)
 const char *
 ngx_http_im_node_reason(ngx_http_im_node_t *node)
 {
-    return node->unmet ? "the store is weaker than required"
-           : node->replica ? "the store is a replica"
-           : "no connection";
+    return ngx_http_im_settings_reason(node->unmet);
 }
 
 
@@ -309,11 +314,11 @@ ngx_http_im_node_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
     node = conn->endpoint->data;
 
     cmd->generation = node->generation;
+    cmd->conn = conn;
 
     if (ngx_http_im_retry_reply(&node->sched, cmd, node->jobs)
         == NGX_HTTP_IM_REDIS_ERROR_CONN)
     {
-        node->verify = 1;
         ngx_http_im_conn_drain(conn);
     }
 }
@@ -330,7 +335,7 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
 
     if (!conn->exiting) {
         ngx_http_im_conn_log_closed(&node->log, conn, was,
-                                    node->unmet || node->replica, err, reason);
+                                    node->unmet || conn->next, err, reason);
     }
 
     ngx_http_im_retry_lost(&node->sched, &conn->output.sent, reason,
@@ -338,8 +343,9 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
 
     ngx_http_im_setup_abort(conn);
 
-    if (was != NGX_HTTP_IM_CONN_READY || conn->failed || conn->exiting
-        || node->unmet || node->replica)
+    if ((was != NGX_HTTP_IM_CONN_READY || conn->failed || conn->exiting
+         || node->unmet)
+        && !conn->next)
     {
         node->down = 1;
     }
@@ -370,33 +376,11 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
     ngx_http_im_node_settings(conn, setup);
 
     if (node->unmet) {
-        ngx_http_im_conn_close(conn, 0, "the server is weaker than required");
+        ngx_http_im_conn_close(conn, 0,
+                               ngx_http_im_settings_reason(node->unmet));
         ngx_http_im_node_drain(node);
         return;
     }
-
-    if (node->verify) {
-        if (ngx_http_im_probe_start(conn, node->jobs, ngx_http_im_node_probed)
-            != NGX_OK)
-        {
-            ngx_http_im_conn_close(conn, 0, "no memory");
-        }
-
-        return;
-    }
-
-    ngx_http_im_node_use(conn);
-}
-
-
-/* the connection is set up, and its server may be used */
-
-static void
-ngx_http_im_node_use(ngx_http_im_conn_t *conn)
-{
-    ngx_http_im_node_t  *node;
-
-    node = conn->endpoint->data;
 
     ngx_http_im_conn_log_ready(&node->log, conn);
     ngx_http_im_conn_set_ready(conn);
@@ -462,7 +446,8 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
 
     ngx_http_im_settings_log(&node->conf->name, conn->peer.name,
                              setup->evicts && !node->evicts,
-                             setup->unmet, node->unmet, node->jobs->log);
+                             setup->unmet, node->unmet, setup->refused,
+                             node->jobs->log);
 
     node->evicts = setup->evicts;
     node->unmet = setup->unmet;
@@ -482,6 +467,29 @@ ngx_http_im_node_drain(ngx_http_im_node_t *node)
 }
 
 
+/* the name of the server leads to another one, or to one at last */
+
+static void
+ngx_http_im_node_moved(void *data)
+{
+    ngx_http_im_node_t  *node = data;
+
+    ngx_int_t            i;
+    ngx_http_im_conn_t  *conn;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY) {
+            ngx_http_im_conn_drain(conn);
+
+        } else if (conn->connection == NULL && conn->timer.timer_set) {
+            ngx_http_im_conn_connect(conn);
+        }
+    }
+}
+
+
 static void
 ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn)
 {
@@ -494,37 +502,16 @@ ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn)
 }
 
 
-/* a server that has become a replica has not what others write now */
+/*
+ * A server that has become a replica has not what others write now.  The
+ * setup of the next connection tells that it must not be used.
+ */
 
 static void
 ngx_http_im_node_probed(ngx_http_im_conn_t *conn, ngx_uint_t replica)
 {
-    ngx_uint_t           was;
-    ngx_http_im_node_t  *node;
-
-    node = conn->endpoint->data;
-
-    was = node->replica;
-
-    node->replica = replica;
-    node->verify = replica;
-
     if (replica) {
-
-        if (!was) {
-            ngx_log_error(NGX_LOG_ERR, node->jobs->log, 0,
-                          "im store \"%V\": %V is not used, it is a replica",
-                          &node->conf->name, conn->peer.name);
-        }
-
-        if (conn->state == NGX_HTTP_IM_CONN_SETUP) {
-            ngx_http_im_conn_close(conn, 0, "the server is a replica");
-        }
-
-        ngx_http_im_node_drain(node);
-
-    } else if (conn->state == NGX_HTTP_IM_CONN_SETUP) {
-        ngx_http_im_node_use(conn);
+        ngx_http_im_node_drain(conn->endpoint->data);
     }
 }
 

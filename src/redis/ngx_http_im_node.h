@@ -11,6 +11,7 @@
 #include "ngx_http_im_conn_log.h"
 #include "ngx_http_im_job.h"
 #include "ngx_http_im_sched.h"
+#include "ngx_http_im_server.h"
 
 
 /*
@@ -39,15 +40,14 @@ struct ngx_http_im_node_s {
                                                  every attempt */
     ngx_uint_t                 unmet;         /* required settings, bits */
     unsigned                   evicts:1;      /* it may evict keys */
-    unsigned                   replica:1;     /* it must not be used */
-    unsigned                   verify:1;      /* probed before use */
     unsigned                   down:1;        /* the last attempt failed */
 };
 
 
 ngx_int_t ngx_http_im_node_init(ngx_http_im_node_t *node,
-    const ngx_http_im_redis_conf_t *conf, ngx_addr_t *addr,
-    ngx_http_im_jobs_t *jobs, u_char *buf, size_t size);
+    const ngx_http_im_redis_conf_t *conf,
+    const ngx_http_im_server_t *server, ngx_http_im_jobs_t *jobs,
+    u_char *buf, size_t size);
 void ngx_http_im_node_connect(ngx_http_im_node_t *node);
 void ngx_http_im_node_exit(ngx_http_im_node_t *node);
 

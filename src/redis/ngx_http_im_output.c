@@ -12,6 +12,7 @@
 #define NGX_HTTP_IM_OUTPUT_LIMIT  64
 
 
+static void ngx_http_im_output_fence(ngx_http_im_output_t *out);
 static ngx_uint_t ngx_http_im_output_has_fence(ngx_http_im_output_t *out);
 static void ngx_http_im_output_add(ngx_http_im_output_t *out,
     ngx_http_im_cmd_t *cmd);
@@ -133,8 +134,10 @@ ngx_http_im_output_push(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
 
 
 void
-ngx_http_im_output_fill(ngx_http_im_output_t *out)
+ngx_http_im_output_begin(ngx_http_im_output_t *out, ngx_queue_t *setup)
 {
+    ngx_queue_t  *q;
+
     if (out->pos == out->last) {
         out->pos = out->start;
         out->last = out->start;
@@ -143,10 +146,22 @@ ngx_http_im_output_fill(ngx_http_im_output_t *out)
     if (out->partial) {
         ngx_http_im_output_copy(out);
     }
+
+    while (setup && !ngx_queue_empty(setup)
+           && ngx_http_im_output_has_room(out))
+    {
+        q = ngx_queue_head(setup);
+        ngx_queue_remove(q);
+
+        ngx_http_im_output_push(out, ngx_queue_data(q, ngx_http_im_cmd_t,
+                                                    queue));
+    }
+
+    ngx_http_im_output_fence(out);
 }
 
 
-void
+static void
 ngx_http_im_output_fence(ngx_http_im_output_t *out)
 {
     ngx_http_im_cmd_t  *fence;

@@ -62,9 +62,11 @@ void ngx_http_im_output_push(ngx_http_im_output_t *out,
  */
 void ngx_http_im_output_replied(ngx_http_im_output_t *out);
 
-/* before a write: the rest of a command, and a fence if there is room */
-void ngx_http_im_output_fill(ngx_http_im_output_t *out);
-void ngx_http_im_output_fence(ngx_http_im_output_t *out);
+/*
+ * Before a write: the rest of a command, the setup (commands that go first, or
+ * NULL), and a fence if there is room.
+ */
+void ngx_http_im_output_begin(ngx_http_im_output_t *out, ngx_queue_t *setup);
 
 /* so many bytes were written */
 void ngx_http_im_output_update(ngx_http_im_output_t *out, size_t n);

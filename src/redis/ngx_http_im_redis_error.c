@@ -13,6 +13,10 @@ typedef struct {
 } ngx_http_im_redis_error_t;
 
 
+static ngx_http_im_redis_error_e ngx_http_im_redis_error_denial(
+    ngx_str_t *error);
+static ngx_uint_t ngx_http_im_redis_error_has(ngx_str_t *error,
+    const ngx_str_t *text);
 static ngx_uint_t ngx_http_im_redis_error_in_script(ngx_str_t *error,
     ngx_str_t *inner);
 
@@ -21,7 +25,7 @@ static ngx_uint_t ngx_http_im_redis_error_in_script(ngx_str_t *error,
  * By the first word only: the rest of an error is not the same everywhere.
  *
  * Redis raises the errors that also count in a script before the script has
- * written anything.  NOPERM of a script may come after its first write.
+ * written anything.
  */
 
 static const ngx_http_im_redis_error_t  ngx_http_im_redis_errors[] = {
@@ -31,7 +35,6 @@ static const ngx_http_im_redis_error_t  ngx_http_im_redis_errors[] = {
     { ngx_string("MISCONF"), NGX_HTTP_IM_REDIS_ERROR_CMD, 1 },
     { ngx_string("NOREPLICAS"), NGX_HTTP_IM_REDIS_ERROR_CMD, 1 },
     { ngx_string("NOSCRIPT"), NGX_HTTP_IM_REDIS_ERROR_NOSCRIPT, 0 },
-    { ngx_string("NOPERM"), NGX_HTTP_IM_REDIS_ERROR_CMD, 0 },
     { ngx_string("TRYAGAIN"), NGX_HTTP_IM_REDIS_ERROR_CMD, 0 },
     { ngx_string("CLUSTERDOWN"), NGX_HTTP_IM_REDIS_ERROR_CMD, 1 },
     { ngx_string("MOVED"), NGX_HTTP_IM_REDIS_ERROR_CMD, 0 },
@@ -44,12 +47,33 @@ static const ngx_http_im_redis_error_t  ngx_http_im_redis_errors[] = {
 };
 
 
+/*
+ * How an ACL refuses a command, of its own or within a script: the second is
+ * that of Redis 6 and 7.0, the third of later ones.
+ */
+
+static const ngx_str_t  ngx_http_im_redis_denials[] = {
+    ngx_string("NOPERM"),
+    ngx_string("The user executing the script"),
+    ngx_string("ACL failure in script")
+};
+
+
 ngx_http_im_redis_error_e
 ngx_http_im_redis_error_class(ngx_str_t *error)
 {
     ngx_str_t                         inner;
     ngx_uint_t                        i, in_script;
     const ngx_http_im_redis_error_t  *e;
+
+    for (i = 0; i < sizeof(ngx_http_im_redis_denials)
+                    / sizeof(ngx_http_im_redis_denials[0]); i++)
+    {
+        if (ngx_http_im_redis_error_has(error, &ngx_http_im_redis_denials[i]))
+        {
+            return ngx_http_im_redis_error_denial(error);
+        }
+    }
 
     in_script = ngx_http_im_redis_error_in_script(error, &inner);
 
@@ -68,6 +92,39 @@ ngx_http_im_redis_error_class(ngx_str_t *error)
     }
 
     return NGX_HTTP_IM_REDIS_ERROR_NONE;
+}
+
+
+/*
+ * Rights are tried when a connection is set up, so it is opened again; but for
+ * a key, as those of other callers may have another prefix.  A script that was
+ * ended by it may have written; one that returned it has taken that back.
+ */
+
+static ngx_http_im_redis_error_e
+ngx_http_im_redis_error_denial(ngx_str_t *error)
+{
+    static const ngx_str_t  ended = ngx_string("Error running script");
+    static const ngx_str_t  behind = ngx_string(", on @user_script");
+    static const ngx_str_t  key = ngx_string(" key");
+
+    if (ngx_http_im_redis_error_has(error, &ended)
+        || ngx_http_im_redis_error_has(error, &behind))
+    {
+        return NGX_HTTP_IM_REDIS_ERROR_NONE;
+    }
+
+    return ngx_http_im_redis_error_has(error, &key)
+           ? NGX_HTTP_IM_REDIS_ERROR_CMD : NGX_HTTP_IM_REDIS_ERROR_CONN;
+}
+
+
+static ngx_uint_t
+ngx_http_im_redis_error_has(ngx_str_t *error, const ngx_str_t *text)
+{
+    return ngx_strlcasestrn(error->data, error->data + error->len, text->data,
+                            text->len - 1)
+           != NULL;
 }
 
 

@@ -30,6 +30,14 @@ static void *ngx_http_im_reply_create_array(const redisReadTask *task,
 static void *ngx_http_im_reply_create_integer(const redisReadTask *task,
     long long value);
 static void *ngx_http_im_reply_create_nil(const redisReadTask *task);
+
+#if (HIREDIS_MAJOR >= 1)
+static void *ngx_http_im_reply_create_double(const redisReadTask *task,
+    double value, char *str, size_t len);
+static void *ngx_http_im_reply_create_bool(const redisReadTask *task,
+    int value);
+#endif
+
 static void ngx_http_im_reply_free(void *reply);
 static ngx_http_im_reply_t *ngx_http_im_reply_slot(const redisReadTask *task,
     size_t size);
@@ -42,6 +50,11 @@ static redisReplyObjectFunctions  ngx_http_im_reply_functions = {
     .createArray = ngx_http_im_reply_create_array,
     .createInteger = ngx_http_im_reply_create_integer,
     .createNil = ngx_http_im_reply_create_nil,
+#if (HIREDIS_MAJOR >= 1)
+    /* for one that is not set hiredis makes the type number the object */
+    .createDouble = ngx_http_im_reply_create_double,
+    .createBool = ngx_http_im_reply_create_bool,
+#endif
     .freeObject = ngx_http_im_reply_free
 };
 
@@ -121,6 +134,10 @@ ngx_http_im_decoder_next(ngx_http_im_decoder_t *d, ngx_pool_t *pool)
 
     d->pool = d->over ? NULL : pool;
     root = NULL;
+
+    if (reader->ridx < 0) {
+        ngx_memzero(&d->root, sizeof(ngx_http_im_reply_t));
+    }
 
     for ( ;; ) {
 
@@ -286,6 +303,21 @@ ngx_http_im_reply_slot(const redisReadTask *task, size_t size)
 
     d = task->privdata;
 
+    switch (task->type) {
+
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+    case REDIS_REPLY_ERROR:
+    case REDIS_REPLY_INTEGER:
+    case REDIS_REPLY_ARRAY:
+        break;
+
+    default:
+        /* also "_" and "=": a nil and a string to hiredis */
+        d->error = "a reply is of a type that RESP2 does not have";
+        return NULL;
+    }
+
     d->size += size;
 
     if (d->size > NGX_HTTP_IM_REPLY_MAX_SIZE) {
@@ -410,6 +442,25 @@ ngx_http_im_reply_create_nil(const redisReadTask *task)
 {
     return ngx_http_im_reply_slot(task, 0);
 }
+
+
+#if (HIREDIS_MAJOR >= 1)
+
+static void *
+ngx_http_im_reply_create_double(const redisReadTask *task, double value,
+    char *str, size_t len)
+{
+    return ngx_http_im_reply_slot(task, 0);
+}
+
+
+static void *
+ngx_http_im_reply_create_bool(const redisReadTask *task, int value)
+{
+    return ngx_http_im_reply_slot(task, 0);
+}
+
+#endif
 
 
 static void

@@ -1,25 +1,39 @@
 -- Adds members to a group, all or none.
 -- KEYS: head, members, settings
--- ARGV: who adds or "" for a trusted caller, limit, id...
--- reply: "ok", or the code of a refusal
+-- ARGV: who adds or "" for a trusted caller, "1" if that must be the owner,
+--       limit, "1" to judge only, how many ids there are, id...
+-- reply: "ok", "none" if nobody is to be added, or the code of a refusal
+-- More ids than the limit are told by their number alone.
 local head = redis.call('GETRANGE', KEYS[1], 0, 28)
 if head == '' then return 'conv_not_found' end
-if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
+local who, limit, count = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[5])
+if who ~= '' and redis.call('HEXISTS', KEYS[2], who) == 0 then
     return 'not_member'
 end
-local seq = tonumber(string.sub(head, 2, 16))
-local new, shown = {}, ''
-for i = 3, #ARGV do
-    if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
-        new[#new + 1] = ARGV[i]
-        shown = shown .. ',"' .. ARGV[i] .. '"'
+if who ~= '' and ARGV[2] == '1'
+   and redis.call('HGET', KEYS[3], 'owner') ~= who
+then
+    return 'forbidden'
+end
+if string.sub(head, 1, 1) == '2' then return 'dismissed' end
+if count > limit then return 'group_full' end
+if count == 0 then return 'none' end
+local new, shown, seq = {}, {}, tonumber(string.sub(head, 2, 16))
+for i = 1, count, 500 do
+    local last = math.min(i + 499, count)
+    local pos = redis.call('HMGET', KEYS[2], unpack(ARGV, 5 + i, 5 + last))
+    for k = 1, last - i + 1 do
+        if not pos[k] then new[#new + 1] = ARGV[5 + i + k - 1] end
     end
 end
-if #new == 0 then return 'ok' end
-if redis.call('HLEN', KEYS[2]) + #new > tonumber(ARGV[2]) then
-    return 'group_full'
+if #new == 0 then return 'none' end
+if redis.call('HLEN', KEYS[2]) + #new > limit then return 'group_full' end
+if ARGV[4] == '1' then return 'ok' end
+local users = redis.call('HGET', KEYS[3], 'users')
+if users ~= '' then shown[1] = users end
+for i = 1, #new do
+    redis.call('HSET', KEYS[2], new[i], seq .. 'j')
+    shown[#shown + 1] = '"' .. new[i] .. '"'
 end
-for i = 1, #new do redis.call('HSET', KEYS[2], new[i], seq) end
-redis.call('HSET', KEYS[3], 'users',
-    redis.call('HGET', KEYS[3], 'users') .. shown)
+redis.call('HSET', KEYS[3], 'users', table.concat(shown, ','))
 return 'ok'

@@ -218,11 +218,15 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     f->options.list_max = (flags & 32) ? 3 : 500;
     f->options.page_size_max = 200;
     f->options.group_max_members = (flags & 32) ? 3 : 500;
+    f->options.groups_max = (flags & 32) ? 3 : 1000;
+    f->options.group_add = (flags & 64) ? NGX_HTTP_IM_GROUP_ADD_OWNER
+                                        : NGX_HTTP_IM_GROUP_ADD_MEMBER;
     f->options.idempotency_window = 86400000;
     f->options.reply_full = (flags & 1) != 0;
     f->options.read_on_fetch = (flags & 2) != 0;
 
-    f->random = 42;
+    f->unique.msg.k0 = 42;
+    f->unique.group.k0 = 43;
 
     f->job.pool = pool;
     ngx_http_im_pipeline_init(&f->job.pipeline, pool);
@@ -231,7 +235,8 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     env.scripts = fuzz_scripts;
     env.cache = (flags & 4) ? fuzz_cache() : NULL;
     env.scope = 0;
-    env.random = &f->random;
+    env.unique = &f->unique;
+    env.timeout = 2000;
     env.log = &fuzz_log;
 
     f->call = ngx_http_im_call_create(&env, &f->job, op, &conv_id);
@@ -242,6 +247,9 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
 
     if (flags & 8) {
         ngx_str_set(&f->call->user, "ann");
+
+    } else {
+        f->call->trusted = 1;
     }
 
     rc = ngx_http_im_call_check(f->call, copy.data, copy.len);

@@ -48,7 +48,7 @@ typedef struct {
     ngx_http_im_call_t       *call;       /* NULL: out of memory, or no call */
     ngx_http_im_job_t         job;
     ngx_http_im_options_t     options;
-    uint64_t                  random;
+    ngx_http_im_unique_t      unique;
 } fuzz_call_t;
 
 /* NGX_OK, NGX_DECLINED or NGX_ERROR; NGX_DECLINED where there is no call */

@@ -1,8 +1,64 @@
 
-/* What is taken apart without jansson is what jansson makes of it. */
+/* What is read or refused without jansson is what jansson makes of it. */
 
 #include "fuzz.h"
 #include "ngx_http_im_json_flat.h"
+#include "ngx_http_im_json_scan.h"
+
+
+/* jansson refuses what json_scan refuses, and takes what it lets through */
+
+static void
+fuzz_scan(u_char *body, size_t size)
+{
+    size_t                    i;
+    json_t                   *root;
+    ngx_int_t                 rc;
+    ngx_pool_t               *pool;
+    json_error_t              error;
+    ngx_http_im_json_scan_t   scan;
+
+    pool = fuzz_pool();
+
+    scan.pool = pool;
+    scan.body = body;
+    scan.len = size;
+
+    rc = ngx_http_im_json_scan(&scan);
+
+    fuzz_assert(rc == NGX_OK || rc == NGX_DECLINED);
+
+    if (rc == NGX_OK) {
+
+        for (i = 0; i < size; i++) {
+            fuzz_assert(scan.body[i] == body[i]
+                        || (body[i] && strchr("0123456789+-.eE", body[i])));
+        }
+
+        root = json_loadb((char *) scan.body, size, JSON_REJECT_DUPLICATES,
+                          &error);
+
+        fuzz_assert(root ? json_is_object(root)
+                         : (json_error_code(&error)
+                            == json_error_duplicate_key));
+
+        ngx_http_im_json_scan_done(&scan);
+
+    } else {
+        root = json_loadb((char *) body, size, 0, &error);
+
+        /* jansson takes a NUL behind a number for white space */
+
+        fuzz_assert(scan.limit || !json_is_object(root)
+                    || memchr(body, '\0', size));
+        fuzz_assert(scan.error && scan.at <= size);
+        fuzz_assert(scan.member.len == 0
+                    || memmem(body, size, scan.member.data, scan.member.len));
+    }
+
+    json_decref(root);
+    ngx_destroy_pool(pool);
+}
 
 
 int
@@ -57,6 +113,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         json_decref(root);
     }
+
+    fuzz_scan(body, size);
 
     free(body);
 

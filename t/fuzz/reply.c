@@ -1,10 +1,12 @@
 
 /*
  * Bytes of a connection to Redis.  They are read whole, and again in pieces of
- * sizes that the input says: the replies are the same.
+ * sizes that the input says: the replies are the same, and of types that RESP2
+ * has.
  */
 
 #include "fuzz.h"
+#include <hiredis/hiredis.h>
 
 
 static uint32_t
@@ -59,16 +61,20 @@ fuzz_replies(const uint8_t *p, const uint8_t *last, const uint8_t *cuts,
     ngx_uint_t skip)
 {
     size_t                  n, cut;
+    u_char                  type;
     uint32_t                h;
     ngx_int_t               rc;
     ngx_uint_t              i;
     ngx_pool_t             *pool;
+    redisReader            *reader;
     ngx_http_im_decoder_t   d;
 
     h = 2166136261u;
+    type = 0;
     pool = fuzz_pool();
 
     fuzz_assert(ngx_http_im_decoder_init(&d) == NGX_OK);
+    reader = d.reader;
 
     for (i = 0; p < last; p += n) {
 
@@ -86,9 +92,14 @@ fuzz_replies(const uint8_t *p, const uint8_t *last, const uint8_t *cuts,
         }
 
         do {
+            if (reader->ridx < 0 && reader->pos < reader->len) {
+                type = reader->buf[reader->pos];
+            }
+
             rc = ngx_http_im_decoder_next(&d, skip ? NULL : pool);
 
             if (rc == NGX_OK) {
+                fuzz_assert(type && strchr("+-:$*", type));
                 h = skip ? h + 1 : fuzz_hash_reply(h, &d.root, 0);
             }
         } while (rc == NGX_OK);

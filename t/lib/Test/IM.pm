@@ -15,8 +15,9 @@ package Test::IM;
 # log_format.  In all texts {{dir}}, {{sock}}, {{port}}, {{h2_port}} and
 # {{redis_port}} are filled in.
 #
-# Environment: IM_MODULE, IM_NGINX, IM_NDK ('' when NDK is built in), IM_DEBUG,
-# IM_VALGRIND, IM_KEEP (leave the directory), IM_SCALE (stretch all deadlines).
+# Environment: IM_NGINX, IM_MODULE, IM_NDK ('' for one that is built in),
+# IM_REDIS_SERVER (the store's program), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
+# the directory), IM_SCALE (stretch all deadlines).
 
 use strict;
 use warnings;
@@ -43,10 +44,16 @@ use parent -norequire, 'Test::IM::Calls';
 our @EXPORT = qw(run_blocks wait_for slurp body bytes fresh ms %STATUS);
 
 our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
+our $NDK   = $ENV{IM_NDK} // '/usr/lib/nginx/modules/ndk_http_module.so';
+our $REDIS = $ENV{IM_REDIS_SERVER} || 'redis-server';
 our $SCALE = $ENV{IM_SCALE} || ($ENV{IM_VALGRIND} ? 8 : 1);
 
 # HTTP status of every error code
 our %STATUS = %Test::IM::Blocks::STATUS;
+
+# '' where it is built in
+our $MODULE = $ENV{IM_MODULE} // "$ROOT/build/ngx_http_im_module.so";
+$MODULE = abs_path($MODULE) // $MODULE if length $MODULE;
 
 my %live;           # objects to clean up, whatever happens
 my $encoder = JSON::PP->new->utf8->canonical->allow_nonref;
@@ -118,14 +125,13 @@ sub start {
 sub conf {
     my ($self, %over) = @_;
     my %o = (%$self, %over);
-    my $ndk = $ENV{IM_NDK} // '/usr/lib/nginx/modules/ndk_http_module.so';
-    my $mod = abs_path($ENV{IM_MODULE} || "$ROOT/build/ngx_http_im_module.so");
     my $level = $ENV{IM_DEBUG} ? 'debug' : 'info';
 
-    croak "the module is not built, run make first" unless $mod && -e $mod;
+    croak "the module is not built, run make first"
+        if length $MODULE && !-e $MODULE;
 
-    my @load = (grep({ length } $ndk), @{ $o{modules_before} || [] }, $mod,
-                @{ $o{modules_after} || [] });
+    my @load = grep { length } $NDK, @{ $o{modules_before} || [] }, $MODULE,
+               @{ $o{modules_after} || [] };
     my $load = join "\n", map { "load_module $_;" } @load;
     my $user = $> == 0 ? 'user root;' : '';
     my $temp = join "\n    ", map { "${_}_temp_path {{dir}}/$_;" }
@@ -302,12 +308,12 @@ sub kept {      # the kept-alive connection of this process
 
 sub start_redis {
     my $self = shift;
-    $self->{redis_pid} = $self->spawn('redis.out', 'redis-server',
+    $self->{redis_pid} = $self->spawn('redis.out', $REDIS,
         '--port', $self->{redis_port} || 0, '--bind', '127.0.0.1',
         '--unixsocket', $self->{sock}, '--dir', $self->{dir},
         '--save', '', '--appendonly', 'no', @{ $self->{redis_args} || [] });
     $self->poll(10, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
-        or croak 'redis-server did not start: '
+        or croak "$REDIS did not start: "
             . slurp("$self->{dir}/redis.out");
     return $self->{redis_pid};
 }
@@ -355,7 +361,9 @@ sub snapshot {
                                                'WITHSCORES')
               : $type eq 'list' ? $self->redis('LRANGE', $key, 0, -1)
               :                   $self->redis('DUMP', $key);
-        $all{$key} = [ $type, $self->redis('PEXPIRETIME', $key), $v ];
+        my $ends = eval { $self->redis('PEXPIRETIME', $key) }   # since 7.0
+                   // $self->redis('PTTL', $key);
+        $all{$key} = [ $type, $ends, $v ];
     }
     return \%all;
 }
