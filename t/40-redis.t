@@ -263,7 +263,7 @@ for my $n (1, 50) {
 {
     $p->cut('reply', 3, 'always', '^z');
     my ($s, $r) = timed { $t->post("/im/conv/$conv", {}) };
-    refused('a read cut twice', $r, $s, 'store_timeout', 0.5);
+    refused('a read cut twice', $r, $s, 'store_error', 0.5);
     $p->pass;
     works('reads cut', 1);
 }

@@ -168,12 +168,12 @@ ngx_http_im_call_log(ngx_http_im_call_t *call, ngx_int_t rc,
 
     reason = call->job->reason;
 
-    ngx_log_error(NGX_LOG_ERR, call->log, 0,
-                  "im %V: call: %V, from: \"%V\", conv: \"%V\", store: %s, "
-                  "reply: \"%V\"",
-                  &code->code, &call->op->name, &call->from_id,
-                  &call->conv_id, reason ? reason : "answered",
-                  error ? error : &none);
+    ngx_http_im_store_log(call->job, call->log,
+                          "im %V: call: %V, from: \"%V\", conv: \"%V\", "
+                          "store: %s, reply: \"%V\"",
+                          &code->code, &call->op->name, &call->from_id,
+                          &call->conv_id, reason ? reason : "answered",
+                          error ? error : &none);
 }
 
 

@@ -298,3 +298,15 @@ ngx_http_im_addr_eq(ngx_http_im_addr_t *a, ngx_http_im_addr_t *b)
                                &b->sockaddr.sockaddr, b->socklen, 1)
               == NGX_OK;
 }
+
+
+ngx_uint_t
+ngx_http_im_addrs_next(ngx_http_im_addrs_t *addrs, ngx_http_im_addr_t *addr,
+    ngx_uint_t *tried, ngx_uint_t ready)
+{
+    if (ready) {
+        return !ngx_http_im_addrs_is_current(addrs, addr);
+    }
+
+    return ngx_http_im_addrs_failed(addrs, addr, tried) == NGX_OK;
+}

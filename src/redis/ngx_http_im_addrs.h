@@ -76,4 +76,9 @@ ngx_int_t ngx_http_im_addrs_failed(ngx_http_im_addrs_t *addrs,
     ngx_http_im_addr_t *addr, ngx_uint_t *tried);
 
 
+/* is another address to be tried at once?  ready: the connection was */
+ngx_uint_t ngx_http_im_addrs_next(ngx_http_im_addrs_t *addrs,
+    ngx_http_im_addr_t *addr, ngx_uint_t *tried, ngx_uint_t ready);
+
+
 #endif /* _NGX_HTTP_IM_ADDRS_H_INCLUDED_ */

@@ -50,9 +50,11 @@ struct ngx_http_im_cmd_s {
     ngx_str_t                      resp;       /* as Redis reads it */
     ngx_str_t                      key;
     ngx_uint_t                     argc;
+    ngx_uint_t                     number;     /* in its flow */
     uint64_t                       start;      /* offset in conn's output */
     size_t                         charge;     /* expected cost, in flight */
     size_t                         size;       /* of the reply */
+    size_t                         time;       /* of Redis, in bytes */
     ngx_http_im_reply_t            reply;      /* once the state is DONE */
     ngx_msec_t                     generation; /* of the node, at the reply */
     const void                    *conn;       /* that has brought the reply;
@@ -60,7 +62,9 @@ struct ngx_http_im_cmd_s {
                                                   are executed in order */
     ngx_http_im_kind_e             kind;
     ngx_http_im_cmd_e              state;
-    unsigned                       retried:1;
+    unsigned                       replied:1;  /* though without a fence */
+    unsigned                       executed:1; /* maybe, before */
+    unsigned                       suspect:1;  /* a connection broke at it */
     unsigned                       optional:1; /* its failure is nobody's */
 };
 

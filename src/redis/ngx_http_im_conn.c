@@ -1,25 +1,22 @@
 
 #include "ngx_http_im_conn.h"
 #include "ngx_http_im_job.h"
+#include "ngx_http_im_log_limit.h"
 
 
 #define NGX_HTTP_IM_READ_TURN     262144
-#define NGX_HTTP_IM_BACKOFF_MIN   50
-#define NGX_HTTP_IM_BACKOFF_MAX   500
 
 
 static void ngx_http_im_conn_established(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_conn_read_handler(ngx_event_t *rev);
 static void ngx_http_im_conn_write_handler(ngx_event_t *wev);
+static ngx_int_t ngx_http_im_conn_input(ngx_http_im_conn_t *conn, size_t n);
+static void ngx_http_im_conn_read_rest(ngx_http_im_conn_t *conn);
 static ngx_int_t ngx_http_im_conn_recv(ngx_http_im_conn_t *conn, ssize_t *n);
 static void ngx_http_im_conn_reply(void *data, ngx_http_im_cmd_t *cmd);
 static void ngx_http_im_conn_denied(void *data, ngx_str_t *error);
-static void ngx_http_im_conn_fill(ngx_http_im_conn_t *conn);
-static ngx_uint_t ngx_http_im_conn_next(ngx_http_im_conn_t *conn,
-    ngx_http_im_conn_e was);
 static void ngx_http_im_conn_reset(ngx_http_im_conn_t *conn);
-static void ngx_http_im_conn_reconnect(ngx_http_im_conn_t *conn);
 
 
 static const ngx_http_im_input_handlers_t  ngx_http_im_conn_input_handlers = {
@@ -43,6 +40,8 @@ ngx_http_im_conn_init(ngx_http_im_conn_t *conn,
     ngx_queue_init(&conn->input.held);
     ngx_queue_init(&conn->setup);
 
+    conn->words.data = conn->words_buf;
+
     return ngx_http_im_output_init(&conn->output, endpoint->stat,
                                    endpoint->log);
 }
@@ -57,6 +56,8 @@ ngx_http_im_conn_connect(ngx_http_im_conn_t *conn)
     ngx_http_im_endpoint_t  *endpoint;
 
     endpoint = conn->endpoint;
+
+    conn->paced = 0;
 
     pc = &conn->peer;
     ngx_memzero(pc, sizeof(ngx_peer_connection_t));
@@ -90,7 +91,7 @@ ngx_http_im_conn_connect(ngx_http_im_conn_t *conn)
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, endpoint->log, 0,
                    "im conn:%p connect to %V: %i, failures:%ui",
-                   conn, pc->name, rc, conn->failures);
+                   conn, pc->name, rc, conn->backoff.failures);
 
     conn->connection = pc->connection;
     conn->serial++;
@@ -153,10 +154,13 @@ ngx_http_im_conn_set_ready(ngx_http_im_conn_t *conn)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
                    "im conn:%p ready", conn);
 
-    ngx_del_timer(&conn->timer);
+    ngx_add_timer(&conn->timer, NGX_HTTP_IM_CONN_PROBE);
 
-    conn->failures = 0;
     conn->tried = 0;
+    conn->probed = ngx_current_msec;
+    ngx_http_im_backoff_ready(&conn->backoff);
+
+    conn->output.alone = 0;
     conn->state = NGX_HTTP_IM_CONN_READY;
 
     ngx_http_im_stat_inc(conn->endpoint->stat, NGX_HTTP_IM_STAT_CONNECTS);
@@ -173,6 +177,11 @@ ngx_http_im_conn_timer_handler(ngx_event_t *ev)
 
     if (conn->state == NGX_HTTP_IM_CONN_DOWN) {
         ngx_http_im_conn_connect(conn);
+        return;
+    }
+
+    if (conn->state == NGX_HTTP_IM_CONN_READY) {
+        conn->endpoint->handlers->timer(conn);
         return;
     }
 
@@ -222,17 +231,8 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
             return;
         }
 
-        if (ngx_http_im_input_read(&conn->input, &conn->output,
-                                   conn->endpoint->buf, n,
-                                   &ngx_http_im_conn_input_handlers, conn)
-            != NGX_OK)
-        {
-            ngx_log_error(NGX_LOG_ERR, conn->endpoint->log, 0,
-                          "im store \"%V\": invalid reply from %V: %s",
-                          conn->endpoint->store, conn->peer.name,
-                          conn->input.decoder.error);
-
-            ngx_http_im_conn_close(conn, 0, "an invalid reply");
+        if (ngx_http_im_conn_input(conn, n) != NGX_OK) {
+            ngx_http_im_conn_close(conn, 0, conn->input.error);
             return;
         }
 
@@ -250,6 +250,60 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
     /* other events are handled before the rest of a flood */
 
     ngx_post_event(rev, &ngx_posted_next_events);
+}
+
+
+void
+ngx_http_im_conn_read(ngx_http_im_conn_t *conn)
+{
+    /* -1: the number of bytes is not known, recv() is to be called */
+
+    conn->connection->read->available = -1;
+
+    ngx_http_im_conn_read_handler(conn->connection->read);
+}
+
+
+/* n bytes are in the buffer */
+
+static ngx_int_t
+ngx_http_im_conn_input(ngx_http_im_conn_t *conn, size_t n)
+{
+    if (ngx_http_im_input_read(&conn->input, &conn->output,
+                               conn->endpoint->buf, n,
+                               &ngx_http_im_conn_input_handlers, conn)
+        != NGX_OK)
+    {
+        ngx_http_im_log_copy(&conn->words, &conn->input.words,
+                             NGX_HTTP_IM_CONN_WORDS);
+        return NGX_ERROR;
+    }
+
+    ngx_http_im_output_replied(&conn->output);
+
+    return NGX_OK;
+}
+
+
+/* a server that refuses a client tells why, and closes the connection */
+
+static void
+ngx_http_im_conn_read_rest(ngx_http_im_conn_t *conn)
+{
+    size_t             total;
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+    c->read->available = -1;
+
+    for (total = 0; total < NGX_HTTP_IM_READ_TURN; total += n) {
+        n = c->recv(c, conn->endpoint->buf, conn->endpoint->size);
+
+        if (n <= 0 || ngx_http_im_conn_input(conn, n) != NGX_OK) {
+            return;
+        }
+    }
 }
 
 
@@ -281,6 +335,9 @@ ngx_http_im_conn_recv(ngx_http_im_conn_t *conn, ssize_t *n)
     }
 
     if (*n == 0) {
+        conn->expected = (conn->state == NGX_HTTP_IM_CONN_READY
+                          && conn->output.commands == 0);
+
         ngx_http_im_conn_close(conn, 0, "closed by the server");
         return NGX_ERROR;
     }
@@ -295,6 +352,10 @@ static void
 ngx_http_im_conn_reply(void *data, ngx_http_im_cmd_t *cmd)
 {
     ngx_http_im_conn_t  *conn = data;
+
+    if (cmd->kind != NGX_HTTP_IM_SETUP) {
+        ngx_http_im_backoff_served(&conn->backoff, conn->output.alone);
+    }
 
     conn->endpoint->handlers->reply(conn, cmd);
 }
@@ -312,7 +373,7 @@ ngx_http_im_conn_denied(void *data, ngx_str_t *error)
     conn->endpoint->no_echo = 1;
 
     ngx_log_error(NGX_LOG_WARN, conn->endpoint->log, 0,
-                  "im store \"%V\": %V does not permit ECHO: one reply too "
+                  "im store \"%V\": %V refuses ECHO: one reply too "
                   "many or too few would not be noticed: \"%V\"",
                   conn->endpoint->store, conn->peer.name, error);
 }
@@ -341,16 +402,19 @@ ngx_http_im_conn_write_handler(ngx_event_t *wev)
 
 
 ngx_uint_t
-ngx_http_im_conn_has_room(ngx_http_im_conn_t *conn)
+ngx_http_im_conn_has_room(ngx_http_im_conn_t *conn, ngx_uint_t alone)
 {
     return !conn->draining && ngx_queue_empty(&conn->setup)
-           && ngx_http_im_output_has_room(&conn->output);
+           && ngx_http_im_output_accepts(&conn->output, alone);
 }
 
 
 void
-ngx_http_im_conn_push(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
+ngx_http_im_conn_push(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t alone)
 {
+    conn->output.alone = alone;
+
     ngx_http_im_output_push(&conn->output, cmd);
 }
 
@@ -359,6 +423,7 @@ ngx_int_t
 ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
 {
     ssize_t                n;
+    ngx_err_t              err;
     ngx_connection_t      *c;
     ngx_http_im_output_t  *out;
 
@@ -366,7 +431,7 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
     out = &conn->output;
 
     for ( ;; ) {
-        ngx_http_im_conn_fill(conn);
+        ngx_http_im_output_begin(out, conn->draining ? NULL : &conn->setup);
 
         if (out->pos == out->last) {
             return NGX_OK;
@@ -379,7 +444,11 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
                        out->last - out->pos);
 
         if (n == NGX_ERROR) {
-            ngx_http_im_conn_close(conn, ngx_socket_errno, "send() failed");
+            err = ngx_socket_errno;
+
+            ngx_http_im_conn_read_rest(conn);
+            ngx_http_im_conn_close(conn, err, "send() failed");
+
             return NGX_ERROR;
         }
 
@@ -395,32 +464,6 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
 
         ngx_http_im_output_update(out, n);
     }
-}
-
-
-/* what goes out first: the rest of a command, then the setup */
-
-static void
-ngx_http_im_conn_fill(ngx_http_im_conn_t *conn)
-{
-    ngx_queue_t           *q;
-    ngx_http_im_output_t  *out;
-
-    out = &conn->output;
-
-    ngx_http_im_output_fill(out);
-
-    while (!ngx_queue_empty(&conn->setup) && !conn->draining
-           && ngx_http_im_output_has_room(out))
-    {
-        q = ngx_queue_head(&conn->setup);
-        ngx_queue_remove(q);
-
-        ngx_http_im_output_push(out, ngx_queue_data(q, ngx_http_im_cmd_t,
-                                                    queue));
-    }
-
-    ngx_http_im_output_fence(out);
 }
 
 
@@ -446,16 +489,30 @@ void
 ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
     const char *reason)
 {
-    ngx_uint_t               draining;
+    ngx_str_t                words;
     ngx_http_im_conn_e       was;
     ngx_http_im_endpoint_t  *endpoint;
 
     endpoint = conn->endpoint;
     was = conn->state;
-    draining = conn->draining;
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, endpoint->log, err,
-                   "im conn:%p close, state:%d: %s", conn, was, reason);
+    conn->failed = (ngx_http_im_backoff_lost(&conn->backoff,
+                       was == NGX_HTTP_IM_CONN_READY && !conn->draining,
+                       conn->output.commands, conn->output.alone)
+                    == NGX_HTTP_IM_BACKOFF_FAILED);
+
+    conn->expected = conn->draining || (conn->expected && !conn->failed);
+
+    if (conn->words.len == 0
+        && ngx_http_im_input_last_error(&conn->input, &words) == NGX_OK)
+    {
+        ngx_http_im_log_copy(&conn->words, &words, NGX_HTTP_IM_CONN_WORDS);
+    }
+
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, endpoint->log, err,
+                   "im conn:%p close, state:%d commands:%ui failed:%ui "
+                   "delay:%M: %s", conn, was, conn->output.commands,
+                   (ngx_uint_t) conn->failed, conn->backoff.delay, reason);
 
     ngx_http_im_stat_inc(endpoint->stat, (was == NGX_HTTP_IM_CONN_READY)
                                          ? NGX_HTTP_IM_STAT_LOST
@@ -463,34 +520,22 @@ ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
 
     ngx_http_im_conn_reset(conn);
 
-    conn->next = ngx_http_im_conn_next(conn, was);
+    conn->paced = !conn->failed;
+    conn->next = ngx_http_im_addrs_next(&endpoint->addrs, &conn->addr,
+                                        &conn->tried,
+                                        was == NGX_HTTP_IM_CONN_READY);
 
     endpoint->handlers->closed(conn, was, err, reason);
 
-    if ((was == NGX_HTTP_IM_CONN_READY && !draining) || conn->next) {
+    conn->words.len = 0;
+    conn->expected = 0;
+
+    if (conn->backoff.delay == 0 || conn->next) {
         ngx_http_im_conn_connect(conn);
         return;
     }
 
-    ngx_http_im_conn_reconnect(conn);
-}
-
-
-/* is another address of the server to be tried at once? */
-
-static ngx_uint_t
-ngx_http_im_conn_next(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was)
-{
-    ngx_http_im_addrs_t  *addrs;
-
-    addrs = &conn->endpoint->addrs;
-
-    if (was == NGX_HTTP_IM_CONN_READY) {
-        return !ngx_http_im_addrs_is_current(addrs, &conn->addr);
-    }
-
-    return ngx_http_im_addrs_failed(addrs, &conn->addr, &conn->tried)
-           == NGX_OK;
+    ngx_add_timer(&conn->timer, conn->backoff.delay);
 }
 
 
@@ -535,17 +580,11 @@ ngx_http_im_conn_reset(ngx_http_im_conn_t *conn)
 }
 
 
-static void
-ngx_http_im_conn_reconnect(ngx_http_im_conn_t *conn)
+void
+ngx_http_im_conn_hurry(ngx_http_im_conn_t *conn)
 {
-    ngx_msec_t  delay;
-
-    conn->failures++;
-
-    delay = ngx_min((ngx_msec_t) NGX_HTTP_IM_BACKOFF_MIN
-                    << ngx_min(conn->failures, 10),
-                    NGX_HTTP_IM_BACKOFF_MAX);
-    delay += ngx_random() % (delay / 2);
-
-    ngx_add_timer(&conn->timer, delay);
+    if (conn->timer.timer_set && ngx_http_im_backoff_hurry(&conn->backoff)) {
+        ngx_del_timer(&conn->timer);
+        ngx_http_im_conn_connect(conn);
+    }
 }

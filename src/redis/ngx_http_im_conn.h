@@ -9,6 +9,7 @@
 #include <ngx_event_connect.h>
 
 #include "ngx_http_im_addrs.h"
+#include "ngx_http_im_backoff.h"
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_input.h"
 #include "ngx_http_im_output.h"
@@ -21,7 +22,7 @@ typedef enum {
     NGX_HTTP_IM_CONN_DOWN = 0,       /* the timer runs to the next attempt */
     NGX_HTTP_IM_CONN_CONNECTING,     /* the timer is the connect timeout */
     NGX_HTTP_IM_CONN_SETUP,          /* so it is here */
-    NGX_HTTP_IM_CONN_READY           /* no timer */
+    NGX_HTTP_IM_CONN_READY           /* until the next probe */
 } ngx_http_im_conn_e;
 
 
@@ -47,6 +48,9 @@ typedef struct {
     void (*closed)(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
         ngx_err_t err, const char *reason);
 
+    /* the timer of READY has expired */
+    void (*timer)(ngx_http_im_conn_t *conn);
+
 } ngx_http_im_conn_handlers_t;
 
 
@@ -67,6 +71,10 @@ typedef struct {
 } ngx_http_im_endpoint_t;
 
 
+#define NGX_HTTP_IM_CONN_WORDS   256
+#define NGX_HTTP_IM_CONN_PROBE   3000        /* ms between two probes */
+
+
 /*
  * One connection to a server.  The struct lives as long as the worker; the
  * nginx connection in it comes and goes.
@@ -79,6 +87,7 @@ struct ngx_http_im_conn_s {
     ngx_uint_t                tried;         /* addresses, in a row */
     ngx_connection_t         *connection;    /* NULL in DOWN */
     ngx_uint_t                serial;        /* of the nginx connection */
+    ngx_msec_t                probed;        /* READY, or the last probe */
     ngx_http_im_conn_e        state;
     ngx_event_t               timer;         /* cancelable */
 
@@ -87,7 +96,12 @@ struct ngx_http_im_conn_s {
     ngx_queue_t               setup;         /* commands, written first */
     ngx_http_im_job_t        *job;           /* of the setup under way */
 
-    ngx_uint_t                failures;      /* to connect, in a row */
+    ngx_http_im_backoff_t     backoff;
+    ngx_str_t                 words;         /* of the server, for the log */
+    u_char                    words_buf[NGX_HTTP_IM_CONN_WORDS];
+    unsigned                  failed:1;      /* not only lost */
+    unsigned                  expected:1;    /* nobody used what was closed */
+    unsigned                  paced:1;       /* DOWN, but not failed */
     unsigned                  next:1;        /* another address at once */
     unsigned                  draining:1;    /* closed once sent is empty */
     unsigned                  exiting:1;     /* not opened again */
@@ -101,9 +115,17 @@ void ngx_http_im_conn_connect(ngx_http_im_conn_t *conn);
 /* the setup is done: the connection serves commands */
 void ngx_http_im_conn_set_ready(ngx_http_im_conn_t *conn);
 
-/* may a command be pushed? */
-ngx_uint_t ngx_http_im_conn_has_room(ngx_http_im_conn_t *conn);
-void ngx_http_im_conn_push(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd);
+/* may a command be pushed; one that must be alone on the connection? */
+ngx_uint_t ngx_http_im_conn_has_room(ngx_http_im_conn_t *conn,
+    ngx_uint_t alone);
+void ngx_http_im_conn_push(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t alone);
+
+/* reads what there is, whether an event has told of it or not */
+void ngx_http_im_conn_read(ngx_http_im_conn_t *conn);
+
+/* one that is paced is opened now, as commands of others wait */
+void ngx_http_im_conn_hurry(ngx_http_im_conn_t *conn);
 
 /*
  * Writes what was pushed.  NGX_OK: all is written; NGX_AGAIN: ready() will be

@@ -43,7 +43,7 @@ ngx_http_im_cmd_t *ngx_http_im_fence_create(ngx_http_im_fences_t *fences);
 
 /*
  * The reply to a fence: NGX_OK: the held replies are in step; NGX_DECLINED:
- * the server's ACL forbids ECHO, nothing is known; NGX_ERROR: out of step.
+ * the server refuses ECHO, nothing is known; NGX_ERROR: out of step.
  * held: the commands since the fence before, with their replies.
  */
 ngx_int_t ngx_http_im_fence_check(ngx_http_im_fences_t *fences,

@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_input.h"
+#include "ngx_http_im_clock.h"
 #include "ngx_http_im_job.h"
 
 
@@ -9,10 +10,21 @@
  */
 #define NGX_HTTP_IM_FEED_SIZE   4096
 
+/*
+ * Time that Redis takes from one fence to the next, in us: what is not
+ * noticed, what is never exceeded, and bytes for each us between.
+ */
+#define NGX_HTTP_IM_INPUT_FAST  2000
+#define NGX_HTTP_IM_INPUT_SLOW  200000
+#define NGX_HTTP_IM_INPUT_US    256
+
 
 static ngx_int_t ngx_http_im_input_replies(ngx_http_im_input_t *in,
     ngx_http_im_output_t *out, const ngx_http_im_input_handlers_t *handlers,
     void *data);
+static void ngx_http_im_input_time(ngx_http_im_input_t *in,
+    ngx_http_im_output_t *out);
+static ngx_int_t ngx_http_im_input_invalid(ngx_http_im_input_t *in);
 static ngx_pool_t *ngx_http_im_input_pool(ngx_http_im_input_t *in,
     ngx_http_im_cmd_t *cmd);
 static ngx_int_t ngx_http_im_input_fence(ngx_http_im_input_t *in,
@@ -24,6 +36,8 @@ ngx_int_t
 ngx_http_im_input_init(ngx_http_im_input_t *in)
 {
     ngx_queue_init(&in->held);
+    ngx_str_null(&in->words);
+    in->charge = 0;
 
     return ngx_http_im_decoder_init(&in->decoder);
 }
@@ -61,9 +75,11 @@ ngx_http_im_input_read(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
     for ( /* void */ ; len; p += n, len -= n) {
         n = ngx_min(len, NGX_HTTP_IM_FEED_SIZE);
 
-        if (ngx_http_im_decoder_feed(&in->decoder, p, n) != NGX_OK
-            || ngx_http_im_input_replies(in, out, handlers, data) != NGX_OK)
-        {
+        if (ngx_http_im_decoder_feed(&in->decoder, p, n) != NGX_OK) {
+            return ngx_http_im_input_invalid(in);
+        }
+
+        if (ngx_http_im_input_replies(in, out, handlers, data) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -91,11 +107,11 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
         }
 
         if (rc != NGX_OK) {
-            return NGX_ERROR;
+            return ngx_http_im_input_invalid(in);
         }
 
         if (cmd == out->partial) {
-            in->decoder.error = "a reply before its command";
+            in->error = "a reply before its command";
             return NGX_ERROR;
         }
 
@@ -105,8 +121,11 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&in->held, q);
 
+            cmd->replied = 1;
             cmd->reply = in->decoder.root;
             cmd->size = in->decoder.whole;
+            cmd->time = 0;
+            in->charge += cmd->charge;
 
             continue;
         }
@@ -116,21 +135,104 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             return NGX_ERROR;
         }
 
+        ngx_http_im_input_time(in, out);
+
         while (!ngx_queue_empty(&in->held)) {
             q = ngx_queue_head(&in->held);
             ngx_queue_remove(q);
 
             ngx_http_im_stat_add(out->stat, NGX_HTTP_IM_STAT_SENT, -1);
+            out->commands--;
 
             handlers->reply(data,
                             ngx_queue_data(q, ngx_http_im_cmd_t, queue));
         }
+
+        in->charge = 0;
     }
 
     if (ngx_http_im_decoder_pending(&in->decoder)) {
-        in->decoder.error = "a reply without a command";
+        in->error = "a reply without a command";
+
+        if (ngx_http_im_decoder_error(&in->decoder, &in->words) == NGX_OK) {
+            in->error = "an error without a command";
+        }
+
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * What Redis did since the fence before took so long: if that is much, the
+ * commands share it by what they are charged.  An estimate, as it is not known
+ * which of them it was; slow ones of a flow are charged more every time.
+ */
+
+static void
+ngx_http_im_input_time(ngx_http_im_input_t *in, ngx_http_im_output_t *out)
+{
+    uint64_t            now, us;
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    now = ngx_http_im_clock();
+    us = now - out->busy;
+    out->busy = now;
+
+    if (us <= NGX_HTTP_IM_INPUT_FAST) {
+        return;
+    }
+
+    us = ngx_min(us, NGX_HTTP_IM_INPUT_SLOW) - NGX_HTTP_IM_INPUT_FAST;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, out->log, 0,
+                   "im slow by %uLus, charge:%uz", us, in->charge);
+
+    for (q = ngx_queue_head(&in->held);
+         q != ngx_queue_sentinel(&in->held);
+         q = ngx_queue_next(q))
+    {
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+        cmd->time = us * NGX_HTTP_IM_INPUT_US * cmd->charge
+                    / ngx_max(in->charge, 1);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_im_input_invalid(ngx_http_im_input_t *in)
+{
+    in->error = "an invalid reply";
+
+    in->words.data = (u_char *) in->decoder.error;
+    in->words.len = ngx_strlen(in->words.data);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_im_input_last_error(ngx_http_im_input_t *in, ngx_str_t *error)
+{
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    if (ngx_queue_empty(&in->held)) {
+        return NGX_DECLINED;
+    }
+
+    q = ngx_queue_last(&in->held);
+    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+    if (cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    *error = cmd->reply.str;
 
     return NGX_OK;
 }
@@ -176,7 +278,13 @@ ngx_http_im_input_fence(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
                    "im fence:%p check: %i", cmd, rc);
 
     if (rc == NGX_ERROR) {
-        in->decoder.error = "one reply too many or too few";
+        in->error = "one reply too many or too few";
+
+        if (reply->type == NGX_HTTP_IM_REPLY_ERROR) {
+            in->error = "an error in place of the reply to ECHO";
+            in->words = reply->str;
+        }
+
         return NGX_ERROR;
     }
 

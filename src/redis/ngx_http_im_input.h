@@ -19,6 +19,9 @@
 typedef struct {
     ngx_http_im_decoder_t     decoder;
     ngx_queue_t               held;      /* commands with replies, no fence */
+    size_t                    charge;    /* of the held ones */
+    const char               *error;     /* set with NGX_ERROR */
+    ngx_str_t                 words;     /* of the server or the decoder */
 } ngx_http_im_input_t;
 
 
@@ -27,7 +30,7 @@ typedef struct {
     /* a command has its reply, in step with the others */
     void (*reply)(void *data, ngx_http_im_cmd_t *cmd);
 
-    /* the server's ACL forbids the fences: replies may be out of step */
+    /* the server refuses the fences: replies may be out of step */
     void (*denied)(void *data, ngx_str_t *error);
 
 } ngx_http_im_input_handlers_t;
@@ -42,11 +45,19 @@ void ngx_http_im_input_reset(ngx_http_im_input_t *in,
 
 /*
  * NGX_OK; NGX_ERROR: the bytes are no valid replies to what was sent,
- * in->decoder.error tells why, and the connection must be closed.
+ * in->error and in->words tell why, and the connection must be closed.
  */
 ngx_int_t ngx_http_im_input_read(ngx_http_im_input_t *in,
     ngx_http_im_output_t *out, u_char *p, size_t len,
     const ngx_http_im_input_handlers_t *handlers, void *data);
+
+
+/*
+ * An error in the last of the replies if no fence came behind it: why the
+ * server is about to close the connection.  NGX_DECLINED: there is none.
+ */
+ngx_int_t ngx_http_im_input_last_error(ngx_http_im_input_t *in,
+    ngx_str_t *error);
 
 
 #endif /* _NGX_HTTP_IM_INPUT_H_INCLUDED_ */

@@ -19,11 +19,17 @@ ngx_int_t
 ngx_http_im_jobs_init(ngx_http_im_jobs_t *jobs, ngx_http_im_stat_t *stat,
     ngx_log_t *log)
 {
+    ngx_uint_t  i;
+
     ngx_queue_init(&jobs->ready);
     ngx_queue_init(&jobs->free);
 
     jobs->stat = stat;
     jobs->log = log;
+
+    for (i = 0; i <= NGX_HTTP_IM_JOB_UNKNOWN; i++) {
+        ngx_http_im_log_limit_init(&jobs->limits[i], log);
+    }
 
     jobs->run.handler = ngx_http_im_jobs_run_handler;
     jobs->run.data = jobs;
@@ -36,8 +42,14 @@ ngx_http_im_jobs_init(ngx_http_im_jobs_t *jobs, ngx_http_im_stat_t *stat,
 void
 ngx_http_im_jobs_free(ngx_http_im_jobs_t *jobs)
 {
+    ngx_uint_t  i;
+
     if (jobs->run.posted) {
         ngx_delete_posted_event(&jobs->run);
+    }
+
+    for (i = 0; i <= NGX_HTTP_IM_JOB_UNKNOWN; i++) {
+        ngx_http_im_log_limit_close(&jobs->limits[i]);
     }
 
     ngx_http_im_jobs_destroy(&jobs->free);
@@ -125,6 +137,9 @@ ngx_http_im_job_free(ngx_http_im_job_t *job)
                    "im job:%p free, in use:%ui", job, jobs->n);
 
     if (job->caller) {
+        jobs->held -= job->held;
+        job->caller->held -= job->held;
+
         ngx_http_im_caller_release(&jobs->callers, job->caller);
         job->caller = NULL;
     }
@@ -273,7 +288,7 @@ ngx_http_im_job_outcome(ngx_http_im_job_t *job)
 ngx_http_im_cmd_e
 ngx_http_im_cmd_final(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
 {
-    return (state == NGX_HTTP_IM_CMD_REFUSED && cmd->retried
+    return (state == NGX_HTTP_IM_CMD_REFUSED && cmd->executed
             && ngx_http_im_cmd_is_write(cmd))
            ? NGX_HTTP_IM_CMD_UNKNOWN : state;
 }
@@ -289,6 +304,12 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     cmd->state = ngx_http_im_cmd_final(cmd, state);
     job->size += cmd->size;
     job->outstanding--;
+
+    if (job->caller) {
+        job->held += cmd->size;
+        job->caller->held += cmd->size;
+        job->jobs->held += cmd->size;
+    }
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
                    "im cmd:%p complete, job:%p state:%d size:%uz left:%ui",
@@ -306,4 +327,19 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     if (!job->expired) {
         ngx_http_im_job_post(job);
     }
+}
+
+
+void ngx_cdecl
+ngx_http_im_store_log(ngx_http_im_job_t *job, ngx_log_t *log, const char *fmt,
+    ...)
+{
+    va_list                   args;
+    ngx_http_im_log_limit_t  *limit;
+
+    limit = &job->jobs->limits[job->outcome];
+
+    va_start(args, fmt);
+    ngx_http_im_log_limit_va(limit, NGX_LOG_ERR, log, 0, fmt, args);
+    va_end(args);
 }

@@ -7,6 +7,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "ngx_http_im_log_limit.h"
 #include "ngx_http_im_redis.h"
 #include "ngx_http_im_sched.h"
 #include "ngx_http_im_stat.h"
@@ -21,8 +22,10 @@ struct ngx_http_im_jobs_s {
     ngx_queue_t               free;          /* to be used again */
     ngx_uint_t                nfree;
     ngx_uint_t                n;             /* in use */
+    size_t                    held;          /* bytes of replies in them */
     ngx_event_t               run;           /* posted: calls the handlers */
     ngx_http_im_callers_t     callers;
+    ngx_http_im_log_limit_t   limits[NGX_HTTP_IM_JOB_UNKNOWN + 1];
     ngx_http_im_stat_t       *stat;
     ngx_log_t                *log;
 };

@@ -1,6 +1,7 @@
 
 #include "ngx_http_im_node.h"
-#include "ngx_http_im_redis_error.h"
+#include "ngx_http_im_probe.h"
+#include "ngx_http_im_retry.h"
 #include "ngx_http_im_settings.h"
 #include "ngx_http_im_setup.h"
 
@@ -17,20 +18,9 @@
 
 static void ngx_http_im_node_reply(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
-static void ngx_http_im_node_error(ngx_http_im_conn_t *conn,
-    ngx_http_im_cmd_t *cmd);
 static void ngx_http_im_node_ready(ngx_http_im_conn_t *conn);
 static void ngx_http_im_node_closed(ngx_http_im_conn_t *conn,
     ngx_http_im_conn_e was, ngx_err_t err, const char *reason);
-static void ngx_http_im_node_closed_log(ngx_http_im_conn_t *conn,
-    ngx_http_im_conn_e was, ngx_err_t err, const char *reason);
-static void ngx_http_im_node_unanswered(ngx_http_im_conn_t *conn,
-    ngx_http_im_cmd_t *cmd, const char *reason);
-static void ngx_http_im_node_refuse_waiting(ngx_http_im_node_t *node);
-static void ngx_http_im_node_complete(ngx_http_im_node_t *node,
-    ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state);
-static void ngx_http_im_node_return(ngx_http_im_node_t *node,
-    ngx_http_im_cmd_t *cmd);
 static void ngx_http_im_node_flush_handler(ngx_event_t *ev);
 static void ngx_http_im_node_flush(ngx_http_im_node_t *node,
     ngx_http_im_conn_t *conn);
@@ -43,12 +33,16 @@ static void ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
     ngx_http_im_setup_t *setup);
 static void ngx_http_im_node_drain(ngx_http_im_node_t *node);
 static void ngx_http_im_node_moved(void *data);
+static void ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn);
+static void ngx_http_im_node_probed(ngx_http_im_conn_t *conn,
+    ngx_uint_t replica);
 
 
 static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
     ngx_http_im_node_reply,
     ngx_http_im_node_ready,
-    ngx_http_im_node_closed
+    ngx_http_im_node_closed,
+    ngx_http_im_node_conn_timer
 };
 
 
@@ -67,11 +61,13 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     node->connect_log = *jobs->log;
     node->connect_log.log_level = NGX_LOG_ALERT;
 
-    ngx_http_im_sched_init(&node->sched, &node->flush, jobs->stat);
-
     node->flush.handler = ngx_http_im_node_flush_handler;
     node->flush.data = node;
     node->flush.log = jobs->log;
+
+    ngx_http_im_sched_init(&node->sched, &node->flush, jobs->stat);
+
+    ngx_http_im_conn_log_init(&node->log, jobs->log);
 
     node->timer.handler = ngx_http_im_node_timer_handler;
     node->timer.data = node;
@@ -143,6 +139,9 @@ ngx_http_im_node_exit(ngx_http_im_node_t *node)
     if (node->flush.posted) {
         ngx_delete_posted_event(&node->flush);
     }
+
+    ngx_http_im_sched_close(&node->sched);
+    ngx_http_im_conn_log_close(&node->log);
 }
 
 
@@ -159,7 +158,9 @@ ngx_http_im_node_is_reachable(ngx_http_im_node_t *node)
             return 1;
         }
 
-        if (conn->state != NGX_HTTP_IM_CONN_DOWN && !node->down) {
+        if ((conn->state != NGX_HTTP_IM_CONN_DOWN || conn->paced)
+            && !node->down)
+        {
             return 1;
         }
     }
@@ -220,11 +221,22 @@ ngx_http_im_node_flush_handler(ngx_event_t *ev)
     node->unflushed = 0;
     n = node->conf->connections;
 
+    if (node->down && !ngx_http_im_node_is_reachable(node)) {
+        ngx_http_im_retry_refuse(&node->sched, ngx_http_im_node_reason(node));
+        return;
+    }
+
     for (i = 0; i < n && ngx_http_im_sched_ready(&node->sched); i++) {
         conn = &node->conns[node->next++ % n];
 
         if (conn->state == NGX_HTTP_IM_CONN_READY) {
             ngx_http_im_node_flush(node, conn);
+
+        } else if (conn->paced && conn->output.alone
+                   && !ngx_http_im_retry_is_alone(
+                                         ngx_http_im_sched_peek(&node->sched)))
+        {
+            ngx_http_im_conn_hurry(conn);
         }
     }
 }
@@ -235,25 +247,33 @@ ngx_http_im_node_flush_handler(ngx_event_t *ev)
 static void
 ngx_http_im_node_flush(ngx_http_im_node_t *node, ngx_http_im_conn_t *conn)
 {
+    ngx_uint_t          n, alone;
     ngx_http_im_cmd_t  *cmd;
 
     do {
-        while (ngx_http_im_conn_has_room(conn)) {
+        for (n = 0; /* void */ ; n++) {
 
-            cmd = ngx_http_im_sched_next(&node->sched);
+            cmd = ngx_http_im_sched_peek(&node->sched);
             if (cmd == NULL) {
                 break;
             }
 
-            ngx_http_im_conn_push(conn, cmd);
+            alone = ngx_http_im_retry_is_alone(cmd);
+
+            if (!ngx_http_im_conn_has_room(conn, alone)) {
+                break;
+            }
+
+            (void) ngx_http_im_sched_next(&node->sched);
+
+            ngx_http_im_conn_push(conn, cmd, alone);
         }
 
         if (ngx_http_im_conn_flush(conn) != NGX_OK) {
             return;
         }
 
-    } while (ngx_http_im_conn_has_room(conn)
-             && ngx_http_im_sched_ready(&node->sched));
+    } while (n);
 }
 
 
@@ -296,96 +316,11 @@ ngx_http_im_node_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
     cmd->generation = node->generation;
     cmd->conn = conn;
 
-    if (ngx_http_im_cmd_pool(cmd) == NULL) {
-        ngx_http_im_stat_inc(node->jobs->stat, NGX_HTTP_IM_STAT_LATE);
-        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
-        return;
-    }
-
-    if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR
-        && cmd->kind != NGX_HTTP_IM_SETUP)
+    if (ngx_http_im_retry_reply(&node->sched, cmd, node->jobs)
+        == NGX_HTTP_IM_REDIS_ERROR_CONN)
     {
-        ngx_http_im_node_error(conn, cmd);
-        return;
-    }
-
-    ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_DONE);
-}
-
-
-static void
-ngx_http_im_node_error(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
-{
-    ngx_http_im_job_t          *job;
-    ngx_http_im_node_t         *node;
-    ngx_http_im_redis_error_e   class;
-
-    job = cmd->job;
-    node = conn->endpoint->data;
-
-    class = ngx_http_im_redis_error_class(&cmd->reply.str);
-
-    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
-                   "im cmd:%p job:%p error class:%d \"%V\"",
-                   cmd, job, class, &cmd->reply.str);
-
-    switch (class) {
-
-    case NGX_HTTP_IM_REDIS_ERROR_NOSCRIPT:
-
-        if (ngx_http_im_cmd_eval(cmd, job->pool) == NGX_OK) {
-            ngx_http_im_node_return(node, cmd);
-            return;
-        }
-
-        break;
-
-    case NGX_HTTP_IM_REDIS_ERROR_CONN:
         ngx_http_im_conn_drain(conn);
-        break;
-
-    case NGX_HTTP_IM_REDIS_ERROR_CMD:
-        break;
-
-    default: /* NGX_HTTP_IM_REDIS_ERROR_NONE */
-        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_DONE);
-        return;
     }
-
-    job->reason = "the store refused the command";
-
-    ngx_http_im_stat_inc(node->jobs->stat, NGX_HTTP_IM_STAT_REFUSALS);
-    ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_REFUSED);
-}
-
-
-static void
-ngx_http_im_node_complete(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd,
-    ngx_http_im_cmd_e state)
-{
-    if (cmd->kind != NGX_HTTP_IM_SETUP) {
-        ngx_http_im_flow_release(&node->sched, cmd);
-    }
-
-    ngx_http_im_cmd_complete(cmd, state);
-}
-
-
-/* back to the head of its flow, to be written again */
-
-static void
-ngx_http_im_node_return(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd)
-{
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
-                   "im cmd:%p job:%p returns to its flow, retried:%ui",
-                   cmd, cmd->job, (ngx_uint_t) cmd->retried);
-
-    cmd->state = NGX_HTTP_IM_CMD_WAITING;
-
-    ngx_http_im_flow_release(&node->sched, cmd);
-    ngx_http_im_flow_return(&node->sched, cmd);
-
-    ngx_post_event(&node->flush, &ngx_posted_events);
 }
 
 
@@ -393,106 +328,31 @@ static void
 ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
     ngx_err_t err, const char *reason)
 {
-    ngx_queue_t         *q;
     ngx_http_im_node_t  *node;
 
     node = conn->endpoint->data;
     node->generation = ngx_current_msec;
 
     if (!conn->exiting) {
-        ngx_http_im_node_closed_log(conn, was, err, reason);
+        ngx_http_im_conn_log_closed(&node->log, conn, was,
+                                    node->unmet || conn->next, err, reason);
     }
 
-    /* from the last to the first, as each goes to the head of its flow */
-
-    while (!ngx_queue_empty(&conn->output.sent)) {
-        q = ngx_queue_last(&conn->output.sent);
-        ngx_queue_remove(q);
-
-        ngx_http_im_node_unanswered(conn,
-                             ngx_queue_data(q, ngx_http_im_cmd_t, queue),
-                             reason);
-    }
+    ngx_http_im_retry_lost(&node->sched, &conn->output.sent, reason,
+                           node->jobs->log);
 
     ngx_http_im_setup_abort(conn);
 
-    if ((was != NGX_HTTP_IM_CONN_READY || conn->exiting || node->unmet)
+    if ((was != NGX_HTTP_IM_CONN_READY || conn->failed || conn->exiting
+         || node->unmet)
         && !conn->next)
     {
         node->down = 1;
     }
 
     if (node->down && !ngx_http_im_node_is_reachable(node)) {
-        ngx_http_im_node_refuse_waiting(node);
-    }
-}
-
-
-/* one line when a server goes away, not one for every attempt after that */
-
-static void
-ngx_http_im_node_closed_log(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
-    ngx_err_t err, const char *reason)
-{
-    ngx_uint_t           level;
-    ngx_http_im_node_t  *node;
-
-    node = conn->endpoint->data;
-
-    level = (conn->failures || node->unmet || conn->next) ? NGX_LOG_INFO
-                                                          : NGX_LOG_ERR;
-
-    ngx_log_error(level, node->jobs->log, err,
-                  (was == NGX_HTTP_IM_CONN_READY)
-                  ? "im store \"%V\": lost the connection to %V: %s"
-                  : "im store \"%V\": could not connect to %V: %s",
-                  &node->conf->name, conn->peer.name, reason);
-}
-
-
-/* a command that has no reply, and whose connection is gone */
-
-static void
-ngx_http_im_node_unanswered(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd,
-    const char *reason)
-{
-    ngx_http_im_node_t  *node;
-
-    node = conn->endpoint->data;
-
-    if (cmd->kind == NGX_HTTP_IM_SETUP || ngx_http_im_cmd_pool(cmd) == NULL) {
-        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
-        return;
-    }
-
-    if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
-        ngx_http_im_node_return(node, cmd);
-        return;
-    }
-
-    if (ngx_http_im_cmd_is_idempotent(cmd) && !cmd->retried) {
-        cmd->retried = 1;
-        ngx_http_im_node_return(node, cmd);
-        return;
-    }
-
-    cmd->job->reason = reason;
-
-    ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
-}
-
-
-/* nothing is in flight, so the window is not full */
-
-static void
-ngx_http_im_node_refuse_waiting(ngx_http_im_node_t *node)
-{
-    ngx_http_im_cmd_t  *cmd;
-
-    while ((cmd = ngx_http_im_sched_next(&node->sched)) != NULL) {
-        cmd->job->reason = ngx_http_im_node_reason(node);
-
-        ngx_http_im_node_complete(node, cmd, NGX_HTTP_IM_CMD_REFUSED);
+        ngx_http_im_retry_refuse(&node->sched,
+                                 ngx_http_im_node_reason(node));
     }
 }
 
@@ -507,10 +367,9 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
     node = conn->endpoint->data;
 
     if (setup->error) {
-        ngx_log_error(NGX_LOG_ERR, node->jobs->log, 0,
-                      "im store \"%V\": %V refused the setup: \"%V\"",
-                      &node->conf->name, conn->peer.name, setup->error);
-        ngx_http_im_conn_close(conn, 0, "the setup failed");
+        ngx_http_im_log_copy(&conn->words, setup->error,
+                             NGX_HTTP_IM_CONN_WORDS);
+        ngx_http_im_conn_close(conn, 0, "it refuses the setup");
         return;
     }
 
@@ -523,12 +382,7 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
         return;
     }
 
-    if (conn->failures) {
-        ngx_log_error(NGX_LOG_NOTICE, node->jobs->log, 0,
-                      "im store \"%V\": %V is reachable again",
-                      &node->conf->name, conn->peer.name);
-    }
-
+    ngx_http_im_conn_log_ready(&node->log, conn);
     ngx_http_im_conn_set_ready(conn);
 
     node->down = 0;
@@ -571,14 +425,6 @@ ngx_http_im_node_timer_handler(ngx_event_t *ev)
         conn = &node->conns[i];
 
         if (conn->state != NGX_HTTP_IM_CONN_READY) {
-            continue;
-        }
-
-        if (conn->job
-            && ngx_current_msec - conn->output.last_reply
-               >= node->conf->timeout)
-        {
-            ngx_http_im_conn_close(conn, 0, "no answer in time");
             continue;
         }
 
@@ -644,34 +490,67 @@ ngx_http_im_node_moved(void *data)
 }
 
 
+static void
+ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn)
+{
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
+    ngx_http_im_probe_timer(conn, node->jobs, node->conf->timeout,
+                            ngx_http_im_node_probed);
+}
+
+
+/*
+ * A server that has become a replica has not what others write now.  The
+ * setup of the next connection tells that it must not be used.
+ */
+
+static void
+ngx_http_im_node_probed(ngx_http_im_conn_t *conn, ngx_uint_t replica)
+{
+    if (replica) {
+        ngx_http_im_node_drain(conn->endpoint->data);
+    }
+}
+
+
 ngx_msec_t
 ngx_http_im_node_check(ngx_http_im_node_t *node)
 {
     ngx_int_t            i;
-    ngx_msec_t           timeout, waited, next;
+    ngx_msec_t           left, next;
     ngx_http_im_conn_t  *conn;
 
-    timeout = node->conf->timeout;
     next = NGX_TIMER_INFINITE;
 
     for (i = 0; i < node->conf->connections; i++) {
         conn = &node->conns[i];
 
-        if (conn->state != NGX_HTTP_IM_CONN_READY
-            || ngx_queue_empty(&conn->output.sent))
-        {
-            continue;
+        if (conn->state == NGX_HTTP_IM_CONN_READY) {
+            left = ngx_http_im_probe_expire(conn, node->conf->timeout);
+            next = ngx_min(next, left);
         }
-
-        waited = ngx_current_msec - conn->output.last_reply;
-
-        if (waited >= timeout) {
-            ngx_http_im_conn_close(conn, 0, "no answer in time");
-            continue;
-        }
-
-        next = ngx_min(next, timeout - waited);
     }
 
     return next;
+}
+
+
+void
+ngx_http_im_node_read(ngx_http_im_node_t *node)
+{
+    ngx_int_t            i;
+    ngx_http_im_conn_t  *conn;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY
+            && !ngx_queue_empty(&conn->output.sent))
+        {
+            ngx_http_im_conn_read(conn);
+        }
+    }
 }

@@ -8,6 +8,7 @@
 #include <ngx_event.h>
 
 #include "ngx_http_im_conn.h"
+#include "ngx_http_im_conn_log.h"
 #include "ngx_http_im_job.h"
 #include "ngx_http_im_sched.h"
 #include "ngx_http_im_server.h"
@@ -34,6 +35,7 @@ struct ngx_http_im_node_s {
        before may be lost since */
     ngx_msec_t                 generation;
 
+    ngx_http_im_conn_log_t     log;
     ngx_log_t                  connect_log;   /* quiet: nginx would log
                                                  every attempt */
     ngx_uint_t                 unmet;         /* required settings, bits */
@@ -66,6 +68,9 @@ void ngx_http_im_node_drop(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd);
  * NGX_TIMER_INFINITE.
  */
 ngx_msec_t ngx_http_im_node_check(ngx_http_im_node_t *node);
+
+/* reads the replies that have arrived, told of or not */
+void ngx_http_im_node_read(ngx_http_im_node_t *node);
 
 
 #endif /* _NGX_HTTP_IM_NODE_H_INCLUDED_ */

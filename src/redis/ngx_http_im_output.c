@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_output.h"
+#include "ngx_http_im_clock.h"
 
 
 #define NGX_HTTP_IM_OUTPUT_SIZE   65536
@@ -7,7 +8,11 @@
 /* no reply is held for the sake of more than so many bytes behind it */
 #define NGX_HTTP_IM_FENCE_EVERY   65536
 
+/* a limit of commands that has grown to this is none any more */
+#define NGX_HTTP_IM_OUTPUT_LIMIT  64
 
+
+static void ngx_http_im_output_fence(ngx_http_im_output_t *out);
 static ngx_uint_t ngx_http_im_output_has_fence(ngx_http_im_output_t *out);
 static void ngx_http_im_output_add(ngx_http_im_output_t *out,
     ngx_http_im_cmd_t *cmd);
@@ -63,6 +68,11 @@ ngx_http_im_output_reset(ngx_http_im_output_t *out)
 
     ngx_http_im_fences_reset(&out->fences);
 
+    if (out->commands > 1) {
+        out->limit = 1;
+    }
+
+    out->commands = 0;
     out->partial = NULL;
     out->pos = out->start;
     out->last = out->start;
@@ -79,6 +89,29 @@ ngx_http_im_output_has_room(ngx_http_im_output_t *out)
 }
 
 
+ngx_uint_t
+ngx_http_im_output_accepts(ngx_http_im_output_t *out, ngx_uint_t alone)
+{
+    if ((alone || out->alone) && out->commands) {
+        return 0;
+    }
+
+    return (out->limit == 0 || out->commands < out->limit)
+           && ngx_http_im_output_has_room(out);
+}
+
+
+void
+ngx_http_im_output_replied(ngx_http_im_output_t *out)
+{
+    if (out->limit == 0 || !ngx_queue_empty(&out->sent)) {
+        return;
+    }
+
+    out->limit = (out->limit < NGX_HTTP_IM_OUTPUT_LIMIT) ? out->limit * 2 : 0;
+}
+
+
 void
 ngx_http_im_output_push(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
 {
@@ -89,6 +122,7 @@ ngx_http_im_output_push(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
     ngx_http_im_stat_inc(out->stat, NGX_HTTP_IM_STAT_COMMANDS);
     ngx_http_im_stat_inc(out->stat, NGX_HTTP_IM_STAT_SENT);
 
+    out->commands++;
     out->fences.unfenced += cmd->charge + 1;
 
     ngx_http_im_output_add(out, cmd);
@@ -100,8 +134,10 @@ ngx_http_im_output_push(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
 
 
 void
-ngx_http_im_output_fill(ngx_http_im_output_t *out)
+ngx_http_im_output_begin(ngx_http_im_output_t *out, ngx_queue_t *setup)
 {
+    ngx_queue_t  *q;
+
     if (out->pos == out->last) {
         out->pos = out->start;
         out->last = out->start;
@@ -110,10 +146,22 @@ ngx_http_im_output_fill(ngx_http_im_output_t *out)
     if (out->partial) {
         ngx_http_im_output_copy(out);
     }
+
+    while (setup && !ngx_queue_empty(setup)
+           && ngx_http_im_output_has_room(out))
+    {
+        q = ngx_queue_head(setup);
+        ngx_queue_remove(q);
+
+        ngx_http_im_output_push(out, ngx_queue_data(q, ngx_http_im_cmd_t,
+                                                    queue));
+    }
+
+    ngx_http_im_output_fence(out);
 }
 
 
-void
+static void
 ngx_http_im_output_fence(ngx_http_im_output_t *out)
 {
     ngx_http_im_cmd_t  *fence;
@@ -144,7 +192,8 @@ static void
 ngx_http_im_output_add(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
 {
     if (ngx_queue_empty(&out->sent)) {
-        out->last_reply = ngx_current_msec;
+        out->busy = ngx_http_im_clock();
+        out->last_reply = out->busy / 1000;
     }
 
     cmd->state = NGX_HTTP_IM_CMD_SENT;

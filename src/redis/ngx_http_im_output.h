@@ -19,6 +19,9 @@
 
 typedef struct {
     ngx_queue_t               sent;          /* commands without a reply */
+    ngx_uint_t                commands;      /* these and those held */
+    ngx_uint_t                limit;         /* of commands, or 0 */
+    ngx_uint_t                alone;         /* the last one pushed is */
     ngx_http_im_fences_t      fences;
 
     u_char                   *start;
@@ -31,6 +34,7 @@ typedef struct {
     uint64_t                  written;       /* bytes taken by the kernel */
 
     ngx_msec_t                last_reply;    /* or first command in flight */
+    uint64_t                  busy;          /* since then: us, of a fence */
     ngx_http_im_stat_t       *stat;
     ngx_log_t                *log;
 } ngx_http_im_output_t;
@@ -45,14 +49,24 @@ ngx_int_t ngx_http_im_output_init(ngx_http_im_output_t *out,
  */
 void ngx_http_im_output_reset(ngx_http_im_output_t *out);
 
-/* may a command be pushed? */
+/* may a command be pushed; one of a flow, which may have to be alone? */
 ngx_uint_t ngx_http_im_output_has_room(ngx_http_im_output_t *out);
+ngx_uint_t ngx_http_im_output_accepts(ngx_http_im_output_t *out,
+    ngx_uint_t alone);
 void ngx_http_im_output_push(ngx_http_im_output_t *out,
     ngx_http_im_cmd_t *cmd);
 
-/* before a write: the rest of a command, and a fence if there is room */
-void ngx_http_im_output_fill(ngx_http_im_output_t *out);
-void ngx_http_im_output_fence(ngx_http_im_output_t *out);
+/*
+ * After a connection was lost with many commands they go out one by one, then
+ * in growing numbers, as each set of them has its replies.
+ */
+void ngx_http_im_output_replied(ngx_http_im_output_t *out);
+
+/*
+ * Before a write: the rest of a command, the setup (commands that go first, or
+ * NULL), and a fence if there is room.
+ */
+void ngx_http_im_output_begin(ngx_http_im_output_t *out, ngx_queue_t *setup);
 
 /* so many bytes were written */
 void ngx_http_im_output_update(ngx_http_im_output_t *out, size_t n);

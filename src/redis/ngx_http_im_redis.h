@@ -56,6 +56,7 @@ struct ngx_http_im_job_s {
     ngx_uint_t                   outstanding;  /* commands not yet complete */
     ngx_uint_t                   commands;     /* of all rounds */
     size_t                       size;         /* of the round's replies */
+    size_t                       held;         /* of all rounds' */
     ngx_msec_t                   start;
     ngx_msec_t                   submitted;    /* the present round */
     ngx_msec_t                   deadline;
@@ -65,6 +66,7 @@ struct ngx_http_im_job_s {
     unsigned                     queued:1;     /* the round was queued */
     unsigned                     wrote:1;      /* a write was executed */
     unsigned                     expired:1;
+    unsigned                     late:1;       /* it got more time, once */
     unsigned                     released:1;
 };
 
@@ -84,6 +86,13 @@ ngx_http_im_job_t *ngx_http_im_store_job(ngx_http_im_store_t *store);
  */
 void ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller);
 void ngx_http_im_store_release(ngx_http_im_job_t *job);
+
+/*
+ * The line of a call that has failed: one a second for each outcome, then
+ * their number.
+ */
+void ngx_cdecl ngx_http_im_store_log(ngx_http_im_job_t *job, ngx_log_t *log,
+    const char *fmt, ...);
 
 /* the first error reply of the round, or NULL */
 ngx_str_t *ngx_http_im_store_error(ngx_http_im_job_t *job);

@@ -19,6 +19,10 @@ typedef int  ngx_http_im_nelts_t;
 
 
 static ngx_int_t ngx_http_im_decoder_await(ngx_http_im_decoder_t *d);
+static ngx_int_t ngx_http_im_decoder_cut(ngx_http_im_decoder_t *d,
+    u_char *end, size_t n);
+static void ngx_http_im_decoder_over(ngx_http_im_decoder_t *d,
+    const char *limit);
 static void *ngx_http_im_reply_create_string(const redisReadTask *task,
     char *str, size_t len);
 static void *ngx_http_im_reply_create_array(const redisReadTask *task,
@@ -90,7 +94,18 @@ ngx_http_im_decoder_free(ngx_http_im_decoder_t *d)
 ngx_int_t
 ngx_http_im_decoder_feed(ngx_http_im_decoder_t *d, u_char *buf, size_t len)
 {
+    size_t        n;
     redisReader  *reader = d->reader;
+
+    n = ngx_min(d->skip, len);
+
+    d->skip -= n;
+    buf += n;
+    len -= n;
+
+    if (len == 0) {
+        return NGX_OK;
+    }
 
     /* a bulk string is awaited whole; its length is the sender's word */
 
@@ -114,30 +129,47 @@ ngx_int_t
 ngx_http_im_decoder_next(ngx_http_im_decoder_t *d, ngx_pool_t *pool)
 {
     void         *root;
+    ngx_int_t     rc;
     redisReader  *reader = d->reader;
 
-    d->pool = pool;
+    d->pool = d->over ? NULL : pool;
     root = NULL;
 
     if (reader->ridx < 0) {
         ngx_memzero(&d->root, sizeof(ngx_http_im_reply_t));
     }
 
-    if (redisReaderGetReply(reader, &root) != REDIS_OK) {
+    for ( ;; ) {
 
-        if (d->error == NULL) {
-            d->error = reader->errstr;
+        if (redisReaderGetReply(reader, &root) != REDIS_OK) {
+
+            if (d->error == NULL) {
+                d->error = reader->errstr;
+            }
+
+            return NGX_ERROR;
         }
 
-        return NGX_ERROR;
-    }
+        if (root) {
+            break;
+        }
 
-    if (root == NULL) {
-        return ngx_http_im_decoder_await(d);
+        rc = ngx_http_im_decoder_await(d);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     d->whole = d->size;
     d->size = 0;
+
+    if (d->over) {
+        d->root.type = NGX_HTTP_IM_REPLY_ERROR;
+        d->root.str.data = (u_char *) d->over;
+        d->root.str.len = ngx_strlen(d->over);
+        d->over = NULL;
+    }
 
     return NGX_OK;
 }
@@ -145,7 +177,8 @@ ngx_http_im_decoder_next(ngx_http_im_decoder_t *d, ngx_pool_t *pool)
 
 /*
  * hiredis waits for a bulk string however long it says it is; that is judged
- * here, as soon as the length is there.
+ * here, as soon as the length is there.  NGX_OK: the string was cut, there is
+ * more to decode.
  */
 
 static ngx_int_t
@@ -169,13 +202,82 @@ ngx_http_im_decoder_await(ngx_http_im_decoder_t *d)
     for (n = 0; p < last && *p >= '0' && *p <= '9'; p++) {
         n = n * 10 + (*p - '0');
 
-        if (n > NGX_HTTP_IM_REPLY_MAX_BULK) {
+        if (n > NGX_HTTP_IM_REPLY_SKIP_BULK) {
             d->error = "a bulk string is too long";
             return NGX_ERROR;
         }
     }
 
+    if (n > NGX_HTTP_IM_REPLY_MAX_BULK && last - p > 4
+        && p[0] == CR && p[1] == LF)
+    {
+        return ngx_http_im_decoder_cut(d, p, n);
+    }
+
     return NGX_AGAIN;
+}
+
+
+/*
+ * Makes hiredis take what it has of a string of n bytes, whose length ends
+ * before "end", for the whole of it; the rest will not come to it.
+ */
+
+static ngx_int_t
+ngx_http_im_decoder_cut(ngx_http_im_decoder_t *d, u_char *end, size_t n)
+{
+    size_t        size;
+    u_char        len[NGX_SIZE_T_LEN], *p;
+    redisReader  *reader = d->reader;
+
+    size = (u_char *) reader->buf + reader->len - (end + 2);
+
+    /* not whole, so less than n + 2; and it has no more digits */
+
+    d->skip = n + 2 - size;
+
+    p = ngx_sprintf(len, "%uz", size - 2);
+    reader->pos = end - (p - len) - (u_char *) reader->buf;
+    ngx_memcpy(end - (p - len), len, p - len);
+
+    ngx_http_im_decoder_over(d, "a bulk string is too long");
+
+    return NGX_OK;
+}
+
+
+/* what is left of the reply is decoded, but not kept */
+
+static void
+ngx_http_im_decoder_over(ngx_http_im_decoder_t *d, const char *limit)
+{
+    d->over = limit;
+    d->pool = NULL;
+}
+
+
+ngx_int_t
+ngx_http_im_decoder_error(ngx_http_im_decoder_t *d, ngx_str_t *error)
+{
+    u_char       *p, *last;
+    redisReader  *reader = d->reader;
+
+    p = (u_char *) reader->buf + reader->pos;
+    last = (u_char *) reader->buf + reader->len;
+
+    if (reader->ridx >= 0 || p == last || *p != '-') {
+        return NGX_DECLINED;
+    }
+
+    error->data = ++p;
+
+    while (p < last && *p != CR) {
+        p++;
+    }
+
+    error->len = p - error->data;
+
+    return NGX_OK;
 }
 
 
@@ -219,8 +321,7 @@ ngx_http_im_reply_slot(const redisReadTask *task, size_t size)
     d->size += size;
 
     if (d->size > NGX_HTTP_IM_REPLY_MAX_SIZE) {
-        d->error = "a reply is too large";
-        return NULL;
+        ngx_http_im_decoder_over(d, "a reply is too large");
     }
 
     if (d->pool == NULL || task->parent == NULL) {
@@ -282,9 +383,13 @@ ngx_http_im_reply_create_array(const redisReadTask *task,
 
     d = task->privdata;
 
-    if (nelts > NGX_HTTP_IM_REPLY_MAX_ELTS) {
+    if (nelts > NGX_HTTP_IM_REPLY_SKIP_ELTS) {
         d->error = "an array has too many elements";
         return NULL;
+    }
+
+    if (nelts > NGX_HTTP_IM_REPLY_MAX_ELTS) {
+        ngx_http_im_decoder_over(d, "an array has too many elements");
     }
 
     for (depth = 1, t = task->parent; t; t = t->parent) {

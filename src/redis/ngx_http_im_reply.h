@@ -28,11 +28,18 @@ struct ngx_http_im_reply_s {
 };
 
 
-/* the limits of one reply: what a store may make a worker hold */
+/*
+ * The limits of one reply: what a store may make a worker hold.  A reply over
+ * the first three is read and dropped, and an error is in its place; what is
+ * over the last three cannot be a reply to a command of ours.
+ */
 #define NGX_HTTP_IM_REPLY_MAX_ELTS    65536
-#define NGX_HTTP_IM_REPLY_MAX_DEPTH   4
-#define NGX_HTTP_IM_REPLY_MAX_BULK    (4 * 1024 * 1024)
+#define NGX_HTTP_IM_REPLY_MAX_BULK    (8 * 1024 * 1024)
 #define NGX_HTTP_IM_REPLY_MAX_SIZE    (64 * 1024 * 1024)
+
+#define NGX_HTTP_IM_REPLY_MAX_DEPTH   4
+#define NGX_HTTP_IM_REPLY_SKIP_ELTS   (16 * 1024 * 1024)
+#define NGX_HTTP_IM_REPLY_SKIP_BULK   (512 * 1024 * 1024)
 
 
 /*
@@ -46,6 +53,8 @@ typedef struct {
     ngx_pool_t             *pool;      /* of the reply being read, or NULL */
     size_t                  size;      /* of the reply being read */
     size_t                  whole;     /* of the last one that was read */
+    size_t                  skip;      /* bytes to come that are dropped */
+    const char             *over;      /* the limit that the reply is over */
     ngx_http_im_reply_t     root;
     const char             *error;     /* set with NGX_ERROR */
 } ngx_http_im_decoder_t;
@@ -57,12 +66,19 @@ ngx_int_t ngx_http_im_decoder_feed(ngx_http_im_decoder_t *d, u_char *buf,
     size_t len);
 
 /*
- * NGX_OK: d->root is a reply (of a nil where pool is NULL: it was skipped);
- * NGX_AGAIN: more bytes are needed; NGX_ERROR: not RESP, or over a limit:
- * the connection must be closed.
+ * NGX_OK: d->root is a reply (of a nil where pool is NULL: it was skipped, of
+ * an error where it is over a limit); NGX_AGAIN: more bytes are needed;
+ * NGX_ERROR: no reply to a command of ours: the connection must be closed.
  */
 ngx_int_t ngx_http_im_decoder_next(ngx_http_im_decoder_t *d,
     ngx_pool_t *pool);
+
+/*
+ * NGX_OK: the next reply is an error, of which the line is there; error is
+ * valid until the next call.
+ */
+ngx_int_t ngx_http_im_decoder_error(ngx_http_im_decoder_t *d,
+    ngx_str_t *error);
 
 /* bytes are left that were not asked for */
 ngx_uint_t ngx_http_im_decoder_pending(ngx_http_im_decoder_t *d);

@@ -11,6 +11,10 @@
 /* a reply is a quarter of the mean */
 #define NGX_HTTP_IM_SCHED_WEIGHT   4
 
+/* ms for which a flow that broke a connection is parked, and remembered */
+#define NGX_HTTP_IM_SCHED_PARK     100
+#define NGX_HTTP_IM_SCHED_REMEMBER 10000
+
 /* callers that are kept without a job */
 #define NGX_HTTP_IM_CALLERS_IDLE   1024
 
@@ -19,6 +23,7 @@ static ngx_http_im_caller_t *ngx_http_im_caller_find(
     ngx_http_im_callers_t *callers, ngx_rbtree_key_t key);
 static void ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
     ngx_http_im_caller_t *caller);
+static void ngx_http_im_sched_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow);
 static void ngx_http_im_flow_count(ngx_http_im_sched_t *sched,
@@ -82,6 +87,7 @@ ngx_http_im_caller_get(ngx_http_im_callers_t *callers, ngx_str_t *id)
 
     caller->node.key = key;
     caller->jobs = 1;
+    caller->held = 0;
     caller->flows = NULL;
 
     ngx_rbtree_insert(&callers->callers, &caller->node);
@@ -150,6 +156,11 @@ ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
 
     for (flow = caller->flows; flow; flow = next) {
         next = flow->next;
+
+        if (flow->is_parked) {
+            ngx_queue_remove(&flow->parked);
+        }
+
         ngx_free(flow);
     }
 
@@ -180,10 +191,26 @@ ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
     sched->flush = flush;
     sched->stat = stat;
 
+    ngx_queue_init(&sched->parked);
+
+    sched->timer.handler = ngx_http_im_sched_timer_handler;
+    sched->timer.data = sched;
+    sched->timer.log = flush->log;
+    sched->timer.cancelable = 1;
+
     /* tags are compared as times are: they may wrap around */
 
     ngx_rbtree_init(&sched->starts, &sched->sentinel,
                     ngx_rbtree_insert_timer_value);
+}
+
+
+void
+ngx_http_im_sched_close(ngx_http_im_sched_t *sched)
+{
+    if (sched->timer.timer_set) {
+        ngx_del_timer(&sched->timer);
+    }
 }
 
 
@@ -224,10 +251,9 @@ ngx_http_im_sched_ready(ngx_http_im_sched_t *sched)
 
 
 ngx_http_im_cmd_t *
-ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
+ngx_http_im_sched_peek(ngx_http_im_sched_t *sched)
 {
     ngx_queue_t         *q;
-    ngx_http_im_cmd_t   *cmd;
     ngx_rbtree_node_t   *node;
     ngx_http_im_flow_t  *flow;
 
@@ -240,15 +266,31 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
                ((u_char *) node - offsetof(ngx_http_im_flow_t, node));
 
     q = ngx_queue_head(&flow->waiting);
-    cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+    return ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
+{
+    ngx_http_im_cmd_t   *cmd;
+    ngx_http_im_flow_t  *flow;
+
+    cmd = ngx_http_im_sched_peek(sched);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    flow = cmd->flow;
 
     cmd->charge = NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + flow->mean;
 
     sched->in_flight += cmd->charge;
-    sched->now = node->key;
+    sched->now = flow->node.key;
 
-    ngx_rbtree_delete(&sched->starts, node);
-    ngx_queue_remove(q);
+    ngx_rbtree_delete(&sched->starts, &flow->node);
+    ngx_queue_remove(&cmd->queue);
 
     flow->finish += cmd->charge;
     ngx_http_im_flow_count(sched, flow, cmd, -1);
@@ -264,20 +306,24 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
 void
 ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
+    size_t               size;
     ngx_http_im_flow_t  *flow;
 
     flow = cmd->flow;
 
-    if (cmd->size) {
-        flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
+    if (cmd->size || cmd->time) {
+        size = cmd->size + cmd->time;
+
+        flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + size
                         - cmd->charge;
 
         flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
     }
 
     sched->in_flight -= cmd->charge;
     cmd->charge = 0;
+    cmd->time = 0;
 
     if (ngx_http_im_sched_ready(sched)) {
         ngx_post_event(sched->flush, &ngx_posted_events);
@@ -292,6 +338,7 @@ ngx_http_im_flow_push(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
         ngx_http_im_flow_insert(sched, cmd->flow);
     }
 
+    cmd->number = ++cmd->flow->number;
     ngx_queue_insert_tail(&cmd->flow->waiting, &cmd->queue);
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
@@ -301,11 +348,29 @@ ngx_http_im_flow_push(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 void
 ngx_http_im_flow_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *first;
+
     if (ngx_queue_empty(&cmd->flow->waiting)) {
         ngx_http_im_flow_insert(sched, cmd->flow);
     }
 
-    ngx_queue_insert_head(&cmd->flow->waiting, &cmd->queue);
+    /* behind those that came back before it and were pushed before it */
+
+    for (q = ngx_queue_head(&cmd->flow->waiting);
+         q != ngx_queue_sentinel(&cmd->flow->waiting);
+         q = ngx_queue_next(q))
+    {
+        first = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+        if ((ngx_int_t) (first->number - cmd->number) > 0) {
+            break;
+        }
+    }
+
+    /* before q */
+
+    ngx_queue_insert_tail(q, &cmd->queue);
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }
@@ -318,9 +383,77 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, -1);
 
-    if (ngx_queue_empty(&cmd->flow->waiting)) {
+    if (ngx_queue_empty(&cmd->flow->waiting) && !cmd->flow->is_parked) {
         ngx_rbtree_delete(&sched->starts, &cmd->flow->node);
     }
+}
+
+
+void
+ngx_http_im_flow_remember(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
+{
+    flow->breaks = 1;
+    flow->remembered = ngx_current_msec + NGX_HTTP_IM_SCHED_REMEMBER;
+
+    if (flow->is_parked) {
+        ngx_queue_remove(&flow->parked);
+
+    } else if (!ngx_queue_empty(&flow->waiting)) {
+        ngx_rbtree_delete(&sched->starts, &flow->node);
+    }
+
+    flow->is_parked = 1;
+    ngx_queue_insert_tail(&sched->parked, &flow->parked);
+
+    if (!sched->timer.timer_set) {
+        ngx_add_timer(&sched->timer, NGX_HTTP_IM_SCHED_PARK);
+    }
+}
+
+
+static void
+ngx_http_im_sched_timer_handler(ngx_event_t *ev)
+{
+    ngx_queue_t          *q;
+    ngx_msec_int_t        left;
+    ngx_http_im_flow_t   *flow;
+    ngx_http_im_sched_t  *sched;
+
+    sched = ev->data;
+
+    while (!ngx_queue_empty(&sched->parked)) {
+        q = ngx_queue_head(&sched->parked);
+        flow = ngx_queue_data(q, ngx_http_im_flow_t, parked);
+
+        left = flow->remembered - ngx_current_msec
+               - (NGX_HTTP_IM_SCHED_REMEMBER - NGX_HTTP_IM_SCHED_PARK);
+
+        if (left > 0) {
+            ngx_add_timer(ev, left);
+            return;
+        }
+
+        ngx_queue_remove(q);
+        flow->is_parked = 0;
+
+        if (!ngx_queue_empty(&flow->waiting)) {
+            ngx_http_im_flow_insert(sched, flow);
+            ngx_post_event(sched->flush, &ngx_posted_events);
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow)
+{
+    if (flow->breaks
+        && (ngx_msec_int_t) (flow->remembered - ngx_current_msec) <= 0)
+    {
+        flow->breaks = 0;
+    }
+
+    return flow->breaks;
 }
 
 
@@ -329,6 +462,10 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 static void
 ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
 {
+    if (flow->is_parked) {
+        return;
+    }
+
     if ((ngx_int_t) (flow->finish - sched->now) < 0) {
         flow->finish = sched->now;
     }

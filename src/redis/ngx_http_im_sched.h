@@ -25,7 +25,9 @@
  *
  * The size of a reply is not known before it is there, so a command is
  * charged with the mean of the replies that its flow had before; the
- * difference is corrected in the finish tag when the reply has come.
+ * difference is corrected in the finish tag when the reply has come.  If Redis
+ * took long for it, that counts as bytes, too: so one slow command at a time
+ * is in flight.
  */
 
 typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
@@ -33,10 +35,16 @@ typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
 
 struct ngx_http_im_flow_s {
     ngx_rbtree_node_t        node;       /* key: start tag of its head */
-    ngx_queue_t              waiting;    /* commands; if any, node is in */
+    ngx_queue_t              waiting;    /* commands; if any, node is in,
+                                            unless the flow is parked */
+    ngx_queue_t              parked;
     ngx_uint_t               finish;     /* tag of the last one taken */
+    ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
-    size_t                   mean;       /* of a reply */
+    size_t                   mean;       /* of a reply and its time */
+    ngx_msec_t               remembered; /* until then: it broke a conn */
+    unsigned                 breaks:1;   /* remembered is set */
+    unsigned                 is_parked:1;
     void                    *sched;
     ngx_http_im_flow_t      *next;       /* of the same caller */
 };
@@ -48,6 +56,8 @@ typedef struct {
     ngx_uint_t               now;        /* virtual time, in bytes */
     size_t                   size;       /* of the commands that wait */
     size_t                   in_flight;  /* bytes, as charged */
+    ngx_queue_t              parked;     /* flows, the first is due first */
+    ngx_event_t              timer;      /* cancelable: it is due */
     ngx_event_t             *flush;      /* posted when one may be written */
     ngx_http_im_stat_t      *stat;
 } ngx_http_im_sched_t;
@@ -63,6 +73,7 @@ struct ngx_http_im_caller_s {
     ngx_rbtree_node_t        node;       /* key: hash of the id */
     ngx_queue_t              idle;       /* while it has no job */
     ngx_uint_t               jobs;       /* in use */
+    size_t                   held;       /* bytes of replies in them */
     ngx_http_im_flow_t      *flows;      /* one for each node it has used */
 };
 
@@ -93,6 +104,7 @@ size_t ngx_http_im_caller_size(ngx_http_im_caller_t *caller);
 
 void ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
     ngx_http_im_stat_t *stat);
+void ngx_http_im_sched_close(ngx_http_im_sched_t *sched);
 
 /* the caller's flow at a node; NULL when out of memory */
 ngx_http_im_flow_t *ngx_http_im_flow_get(ngx_http_im_callers_t *callers,
@@ -101,6 +113,9 @@ ngx_http_im_flow_t *ngx_http_im_flow_get(ngx_http_im_callers_t *callers,
 /* commands wait, and the window is not full */
 ngx_uint_t ngx_http_im_sched_ready(ngx_http_im_sched_t *sched);
 
+/* the next command, or NULL */
+ngx_http_im_cmd_t *ngx_http_im_sched_peek(ngx_http_im_sched_t *sched);
+
 /* takes the next command, which is in flight until it is released; or NULL */
 ngx_http_im_cmd_t *ngx_http_im_sched_next(ngx_http_im_sched_t *sched);
 
@@ -108,11 +123,19 @@ ngx_http_im_cmd_t *ngx_http_im_sched_next(ngx_http_im_sched_t *sched);
 void ngx_http_im_flow_release(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 
-/* to the end of cmd->flow, and back to its head */
+/* to the end of cmd->flow; back, to its place before those pushed later */
 void ngx_http_im_flow_push(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
 void ngx_http_im_flow_return(ngx_http_im_sched_t *sched,
     ngx_http_im_cmd_t *cmd);
+
+/*
+ * A command of the flow has broken its connection.  The flow is parked: for a
+ * moment nothing of it is written; and it is remembered for some seconds.
+ */
+void ngx_http_im_flow_remember(ngx_http_im_sched_t *sched,
+    ngx_http_im_flow_t *flow);
+ngx_uint_t ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow);
 
 /* takes a command out that is waiting */
 void ngx_http_im_flow_drop(ngx_http_im_sched_t *sched,

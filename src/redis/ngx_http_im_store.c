@@ -1,10 +1,17 @@
 
 #include "ngx_http_im_store.h"
+#include "ngx_http_im_clock.h"
 #include "ngx_http_im_node.h"
 
 
+/* bytes of commands that wait, and of replies in jobs that are not over */
 #define NGX_HTTP_IM_WAITING_MAX   (64 * 1024 * 1024)
+#define NGX_HTTP_IM_HELD_MAX      (32 * 1024 * 1024)
+
 #define NGX_HTTP_IM_READ_BUFFER   65536
+
+/* ms by which a timer of a busy worker may well be late */
+#define NGX_HTTP_IM_STORE_LATE    20
 
 
 static ngx_int_t ngx_http_im_store_init(ngx_http_im_store_t *store,
@@ -13,11 +20,16 @@ static ngx_int_t ngx_http_im_store_begin(ngx_http_im_job_t *job,
     ngx_str_t *caller);
 static const char *ngx_http_im_store_overload(ngx_http_im_store_t *store,
     ngx_http_im_caller_t *caller);
+static const char *ngx_http_im_store_memory(ngx_http_im_job_t *job);
 static const char *ngx_http_im_store_route(ngx_http_im_job_t *job);
 static void ngx_http_im_store_refuse(ngx_http_im_job_t *job,
     const char *reason);
 static void ngx_http_im_store_drop_waiting(ngx_http_im_job_t *job);
 static void ngx_http_im_store_timer_handler(ngx_event_t *ev);
+static void ngx_http_im_store_timer_add(ngx_http_im_store_t *store,
+    ngx_msec_t ms);
+static void ngx_http_im_store_late(ngx_http_im_store_t *store,
+    ngx_msec_t late);
 static void ngx_http_im_store_timer_set(ngx_http_im_store_t *store);
 
 
@@ -160,6 +172,14 @@ ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller)
         return;
     }
 
+    reason = ngx_http_im_store_memory(job);
+
+    if (reason) {
+        ngx_http_im_stat_inc(store->jobs.stat, NGX_HTTP_IM_STAT_OVERLOADS);
+        ngx_http_im_store_refuse(job, reason);
+        return;
+    }
+
     reason = ngx_http_im_store_route(job);
 
     if (reason) {
@@ -209,7 +229,7 @@ ngx_http_im_store_begin(ngx_http_im_job_t *job, ngx_str_t *caller)
     }
 
     job->timed = 1;
-    job->deadline = ngx_current_msec + store->conf->timeout;
+    job->deadline = ngx_http_im_clock_msec() + store->conf->timeout;
     ngx_queue_insert_tail(&store->deadlines, &job->queue);
     ngx_http_im_store_timer_set(store);
 
@@ -255,6 +275,26 @@ ngx_http_im_store_overload(ngx_http_im_store_t *store,
         || ngx_http_im_caller_size(caller) > NGX_HTTP_IM_WAITING_MAX / 2)
     {
         return "too many requests of one caller are pending";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Every round: what the other jobs hold.  What a job holds itself is no
+ * reason, so one of them can always go on; one caller may hold half.
+ */
+
+static const char *
+ngx_http_im_store_memory(ngx_http_im_job_t *job)
+{
+    if (job->jobs->held - job->held > NGX_HTTP_IM_HELD_MAX) {
+        return "too many replies are held";
+    }
+
+    if (job->caller->held - job->held > NGX_HTTP_IM_HELD_MAX / 2) {
+        return "too many replies of one caller are held";
     }
 
     return NULL;
@@ -395,7 +435,7 @@ ngx_http_im_store_timer_set(ngx_http_im_store_t *store)
 
     ms = (ngx_msec_int_t) (job->deadline - ngx_current_msec);
 
-    ngx_add_timer(&store->timer, ms > 0 ? ms : 1);
+    ngx_http_im_store_timer_add(store, ms > 0 ? ms : 1);
 }
 
 
@@ -409,6 +449,8 @@ ngx_http_im_store_timer_handler(ngx_event_t *ev)
     ngx_http_im_store_t  *store;
 
     store = ev->data;
+
+    ngx_http_im_store_late(store, ngx_current_msec - store->due);
 
     while (!ngx_queue_empty(&store->deadlines)) {
         q = ngx_queue_head(&store->deadlines);
@@ -454,7 +496,86 @@ ngx_http_im_store_timer_handler(ngx_event_t *ev)
     store->timer.cancelable = 1;
 
     if (next != NGX_TIMER_INFINITE) {
-        ngx_add_timer(&store->timer, next);
+        ngx_http_im_store_timer_add(store, next);
+    }
+}
+
+
+static void
+ngx_http_im_store_timer_add(ngx_http_im_store_t *store, ngx_msec_t ms)
+{
+    store->due = ngx_current_msec + ms;
+
+    ngx_add_timer(&store->timer, ms);
+}
+
+
+/*
+ * Before jobs expire, what has arrived is read.  If the timer comes late, this
+ * worker was busy with something else: jobs that are due get that time again,
+ * once, at most as much as they had.
+ */
+
+static void
+ngx_http_im_store_late(ngx_http_im_store_t *store, ngx_msec_t late)
+{
+    ngx_uint_t          i;
+    ngx_msec_t          deadline;
+    ngx_queue_t        *q, *next, due;
+    ngx_http_im_job_t  *job;
+
+    if (ngx_queue_empty(&store->deadlines)) {
+        return;
+    }
+
+    q = ngx_queue_head(&store->deadlines);
+    job = ngx_queue_data(q, ngx_http_im_job_t, queue);
+
+    if ((ngx_msec_int_t) (job->deadline - ngx_current_msec) > 0) {
+        return;
+    }
+
+    for (i = 0; i < store->nnodes; i++) {
+        ngx_http_im_node_read(&store->nodes[i]);
+    }
+
+    if ((ngx_msec_int_t) late < NGX_HTTP_IM_STORE_LATE) {
+        return;
+    }
+
+    deadline = ngx_current_msec + ngx_min(late, store->conf->timeout);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, store->jobs.log, 0,
+                   "im store late:%M deadline:%M", late, deadline);
+
+    ngx_queue_init(&due);
+
+    for (q = ngx_queue_head(&store->deadlines);
+         q != ngx_queue_sentinel(&store->deadlines);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        job = ngx_queue_data(q, ngx_http_im_job_t, queue);
+
+        if ((ngx_msec_int_t) (job->deadline - deadline) > 0) {
+            break;
+        }
+
+        if (!job->late) {
+            job->late = 1;
+            job->deadline = deadline;
+
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&due, q);
+        }
+    }
+
+    /* before q, the first that is due after them */
+
+    while (!ngx_queue_empty(&due)) {
+        next = ngx_queue_head(&due);
+        ngx_queue_remove(next);
+        ngx_queue_insert_tail(q, next);
     }
 }
 

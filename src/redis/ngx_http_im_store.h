@@ -24,6 +24,7 @@ struct ngx_http_im_store_s {
 
     ngx_queue_t                deadlines;     /* jobs, the earliest first */
     ngx_event_t                timer;         /* of the first deadline */
+    ngx_msec_t                 due;           /* when it should expire */
 };
 
 

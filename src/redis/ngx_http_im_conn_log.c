@@ -1,0 +1,73 @@
+
+#include "ngx_http_im_conn_log.h"
+
+
+void
+ngx_http_im_conn_log_init(ngx_http_im_conn_log_t *cl, ngx_log_t *log)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_IM_CONN_LOG_LIMITS; i++) {
+        ngx_http_im_log_limit_init(&cl->limits[i], log);
+    }
+}
+
+
+void
+ngx_http_im_conn_log_close(ngx_http_im_conn_log_t *cl)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_IM_CONN_LOG_LIMITS; i++) {
+        ngx_http_im_log_limit_close(&cl->limits[i]);
+    }
+}
+
+
+void
+ngx_http_im_conn_log_ready(ngx_http_im_conn_log_t *cl,
+    ngx_http_im_conn_t *conn)
+{
+    if (conn->backoff.failures == 0) {
+        return;
+    }
+
+    ngx_http_im_log_limit(&cl->limits[NGX_HTTP_IM_CONN_LOG_REACHABLE],
+                          NGX_LOG_NOTICE, 0,
+                          "im store \"%V\": %V is reachable again",
+                          conn->endpoint->store, conn->peer.name);
+}
+
+
+void
+ngx_http_im_conn_log_closed(ngx_http_im_conn_log_t *cl,
+    ngx_http_im_conn_t *conn, ngx_http_im_conn_e was, ngx_uint_t known,
+    ngx_err_t err, const char *reason)
+{
+    ngx_uint_t   i, level;
+    const char  *what;
+
+    if (was == NGX_HTTP_IM_CONN_READY) {
+        i = NGX_HTTP_IM_CONN_LOG_LOST;
+        what = "lost the connection to";
+
+    } else {
+        i = NGX_HTTP_IM_CONN_LOG_FAILED;
+        what = "could not connect to";
+    }
+
+    level = NGX_LOG_ERR;
+
+    /* the first failure counts itself */
+
+    if (known || conn->expected || conn->backoff.failures > conn->failed) {
+        i = NGX_HTTP_IM_CONN_LOG_INFO;
+        level = NGX_LOG_INFO;
+    }
+
+    ngx_http_im_log_limit(&cl->limits[i], level, err,
+                          "im store \"%V\": %s %V: %s%s%V%s",
+                          conn->endpoint->store, what, conn->peer.name, reason,
+                          conn->words.len ? ": \"" : "", &conn->words,
+                          conn->words.len ? "\"" : "");
+}
