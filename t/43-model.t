@@ -12,15 +12,16 @@ use Test::More;
 use Test::IM;
 
 my $seed  = $ENV{IM_SEED}  || time ^ $$;
-my $steps = $ENV{IM_STEPS} || 2500;
+my $steps = $ENV{IM_STEPS} || 5000;
 srand $seed;
 note("IM_SEED=$seed");
 
-my $t = Test::IM->new(workers => 2)->start;
+my $t = Test::IM->new(workers => 2, conf_im => 'im_recall_window 0;')->start;
 
 my @users = ('u1', 'x' x 64, 'y' x 64, 'CKD_P_903000000000001', 'a:b@c.d-e',
              '0');
-my %conv;       # id => { type, users, msgs, join, read, time }
+my %conv;       # id => { type, users, owner, msgs, join, read, seen, hidden,
+                #         time }
 my (@log, @failed);
 
 sub pick { $_[rand @_] }
@@ -38,19 +39,33 @@ sub unread {
                                      $c->{own}{$user} // 0);
 }
 
-sub mine { my $u = shift; grep { exists $_->{join}{$u} } values %conv }
+sub mine {
+    my $u = shift;
+    grep { exists $_->{join}{$u} && !$_->{hidden}{$u} } values %conv;
+}
 
 sub reads {
     my ($c, $user, $seq) = @_;
     $c->{read}{$user} = max $c->{read}{$user} // 0, $seq;
+    $c->{seen}{$user} = max $c->{seen}{$user} // 0, $seq     # joining is not
+        if $seq >= $c->{join}{$user};
 }
+
+sub gone {
+    my ($c, $user) = @_;
+    delete $c->{$_}{$user} for qw(join read own alias seen hidden);
+    $c->{users} = [ grep { $_ ne $user } @{ $c->{users} } ];
+}
+
+sub group { return pick(grep { $_->{type} } values %conv) }
 
 sub stored {
     my ($c, $from, $text, $type, $r) = @_;
     push @{ $c->{msgs} }, { from => $from, msg => $text, type => $type,
                             id => $r->msg_id, time => $r->msg_time };
-    $c->{own}{$from} = last_seq($c);
+    $c->{own}{$from} = $c->{seen}{$from} = last_seq($c);
     $c->{time} = $r->msg_time;
+    $c->{hidden} = {};
 }
 
 
@@ -86,14 +101,51 @@ sub check_list {
     }
 }
 
+sub in_order {      # the owner first
+    my $c = shift;
+    my $owner = $c->{owner} // '';
+    return ((grep { $_ eq $owner } @{ $c->{users} }),
+            (grep { $_ ne $owner } @{ $c->{users} }));
+}
+
+sub check_members {
+    my $c = shift;
+    same(join(' ', map { "$_->{id}=$_->{alias}" } @{ $t->members($c->{id}) }),
+         join(' ', map { "$_=" . ($c->{alias}{$_} // '') } in_order($c)),
+         "members of $c->{id}");
+}
+
+# a call on a group: its code is compared, '' for 200
+sub group_call {
+    my ($c, $call, $want, %body) = @_;
+    my $r = $t->post("/im/group/$c->{id}/$call", \%body);
+    same($r->code, $want, "$call $c->{id}");
+    same($r->body, '{}', "$call $c->{id}") if $want eq '';
+    return "$call $c->{id} " . join(' ', map { ref() ? "[@$_]" : $_ } %body)
+           . ": $want";
+}
+
 sub check_page {
     my ($c, $page, $no, $size) = @_;
     my @want = grep { defined } (reverse @{ $c->{msgs} })
                [ ($no - 1) * $size .. $no * $size - 1 ];
+    check_messages($c, $page, \@want, "page $no of $size of $c->{id}");
+}
+
+sub check_messages {
+    my ($c, $page, $want, $what) = @_;
     same(join(' ', map { "$_->{msg_id},$_->{from_id},$_->{msg},$_->{from_time}"
              } @$page),
-         join(' ', map { "$_->{id},$_->{from},$_->{msg},$_->{time}" } @want),
-         "page $no of $size of $c->{id}");
+         join(' ', map { "$_->{id},$_->{from},$_->{msg},$_->{time}" } @$want),
+         $what);
+}
+
+sub check_readers {
+    my $c = shift;
+    same(join(' ', @{ $t->readers($c->{id}) }),
+         join(' ', map { my $n = $c->{seen}{$_};
+                         ($_ => $n ? $c->{msgs}[$n - 1]{id} : '')
+              } in_order($c)), "readers of $c->{id}");
 }
 
 
@@ -129,8 +181,14 @@ my %step = (
     },
     send_in => sub {
         my $c = pick(values %conv) or return;
-        my $from = pick(@{ $c->{users} });
+        my $from = pick(@{ $c->{users} }) // return;
         my $text = text(++$n);
+        if ($c->{dismissed}) {
+            same($t->post('/im/send/msg', { from_id => $from, msg => $text,
+                 conv_id => $c->{id}, msg_type => 0 })->code, 'dismissed',
+                 "send in $c->{id}");
+            return "$from in $c->{id}, which is dismissed";
+        }
         my $r = $t->say_in($from => $c->{id}, $text);
         stored($c, $from, $text, 0, $r);
         return "$from in $c->{id}: $text";
@@ -146,7 +204,7 @@ my %step = (
     },
     read => sub {
         my $c = pick(values %conv) or return;
-        my $user = pick(@{ $c->{users} });
+        my $user = pick(@{ $c->{users} }) // return;
         my $seq = rand() < 0.5 ? 0 : 1 + int rand last_seq($c);
         $seq = 0 if $seq > last_seq($c);
         $t->mark($user => $c->{id}, $seq ? $c->{msgs}[$seq - 1]{id} : ());
@@ -182,19 +240,104 @@ my %step = (
         my $id = $t->group($owner, \@more, rand() < 0.5 ? ()
             : (conv_id => pick("g$made", "$made" . 'z' x (64 - length $made))));
         $conv{$id} = { id => $id, type => 1, users => \@all, msgs => [],
-                       join => { map { $_ => 0 } @all } };
+                       owner => $owner, join => { map { $_ => 0 } @all } };
         return "$id by $owner: @more";
     },
     join => sub {
-        my $c = pick(grep { $_->{type} } values %conv) or return;
+        my $c = group() or return;
         my @new = map { pick(@users) } 1 .. 1 + rand 2;
-        $t->add($c->{id}, @new);
+        my $r = $t->post('/im/add/group/merber', { conv_id => $c->{id},
+                                                   member => \@new });
+        same($r->code, $c->{dismissed} ? 'dismissed' : '', "into $c->{id}");
+        return "nobody into $c->{id}" if $c->{dismissed};
         for (@new) {
             next if exists $c->{join}{$_};
             push @{ $c->{users} }, $_;
             $c->{join}{$_} = last_seq($c);
         }
         return "@new into $c->{id}";
+    },
+    leave => sub {
+        my ($c, $user) = (group() || return, pick(@users));
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $user eq $c->{owner} && !$c->{dismissed} ? 'is_owner' : '';
+        my $what = group_call($c, 'leave', $code, from_id => $user);
+        gone($c, $user) if $code eq '';
+        return $what;
+    },
+    owner => sub {      # what an owner may, by anybody
+        my ($c, $user) = (group() || return, pick(@users));
+        $user = $c->{owner} if rand() < 0.5;
+        my $call = pick(qw(remove remove transfer transfer set dismiss));
+        my ($to, @member) = map { pick(@users) } 1 .. 1 + rand 3;
+        return if $call eq 'dismiss' && rand() < 0.8;
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $user ne $c->{owner} ? 'forbidden'
+            : $call eq 'remove' && (grep { $_ eq $user } @member) ? 'bad_request'
+            : $call eq 'transfer' && !exists $c->{join}{$to} ? 'not_member'
+            : $call ne 'dismiss' && $c->{dismissed} ? 'dismissed' : '';
+        my $what = group_call($c, $call, $code, from_id => $user,
+            $call eq 'remove' ? (member => \@member)
+            : $call eq 'transfer' ? (to_id => $to)
+            : $call eq 'set' ? (description => text(++$n)) : ());
+        return $what if $code ne '';
+        if ($call eq 'remove') { gone($c, $_) for @member }
+        $c->{owner} = $to if $call eq 'transfer';
+        $c->{dismissed} = 1 if $call eq 'dismiss';
+        return $what;
+    },
+    alias => sub {
+        my ($c, $user) = (group() || return, pick(@users));
+        my $alias = pick('', 'Al', "\x{6587}") ;
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $c->{dismissed} ? 'dismissed' : '';
+        my $what = group_call($c, 'alias', $code, id => $user, alias => $alias);
+        $c->{alias}{$user} = $alias if $code eq '';
+        return $what;
+    },
+    members => sub { my $c = group() or return; check_members($c);
+                     return $c->{id} },
+    cursor => sub {
+        my $c = pick(grep { last_seq($_) } values %conv) or return;
+        my ($user, $size) = (pick(undef, @{ $c->{users} }), pick(1, 2, 7, 50));
+        my $last = last_seq($c);
+        my $way = pick('before', 'after');
+        my $seq = $way eq 'after' && rand() < 0.2 ? 0 : 1 + int rand $last;
+        my ($from, $to) = $way eq 'before'
+            ? (max(1, $seq - $size), $seq - 1)
+            : ($seq + 1, $seq + $size < $last ? $seq + $size : $last);
+        my $page = $t->page($c->{id}, page_size => $size,
+            $way => $seq ? $c->{msgs}[$seq - 1]{id} : '',
+            defined $user ? (from_id => $user) : ());
+        my @want = reverse @{ $c->{msgs} }[ $from - 1 .. $to - 1 ];
+        check_messages($c, $page, \@want, "$way $seq of $c->{id}");
+        reads($c, $user, $to) if defined $user && $way eq 'after' && @want;
+        return ($user // 'a backend') . " $way $seq of $c->{id}, $size";
+    },
+    recall => sub {
+        my $c = pick(grep { last_seq($_) } values %conv) or return;
+        my $m = $c->{msgs}[rand() < 0.3 ? -1 : rand @{ $c->{msgs} }];
+        my $user = pick(@{ $c->{users} }, $m->{from}, $m->{from});
+        my $r = $t->post('/im/msg/recall', { conv_id => $c->{id},
+                         msg_id => $m->{id}, from_id => $user });
+        my $may = $user eq $m->{from} || $user eq ($c->{owner} // ' ');
+        my $want = !exists $c->{join}{$user} ? 'not_member'
+            : !$may ? 'forbidden' : $c->{dismissed} ? 'dismissed' : '{}';
+        same($r->code || $r->body, $want, 'recall');
+        $m->{msg} = '' if $want eq '{}';
+        return "$user recalls $m->{id} of $c->{id}";
+    },
+    hide => sub {
+        my $c = pick(values %conv) or return;
+        my $user = pick(@{ $c->{users} }) // return;
+        $t->hide($user => $c->{id});
+        $c->{hidden}{$user} = 1;
+        return "$user hides $c->{id}";
+    },
+    readers => sub {
+        my $c = pick(values %conv) or return;
+        check_readers($c);
+        return $c->{id};
     },
     total => sub {
         my $user = pick(@users);
@@ -210,7 +353,9 @@ my %step = (
 my @deck = map { my ($name, $times) = @$_; ($name) x $times } (
     [ send_to => 6 ], [ send_in => 8 ], [ read => 4 ], [ page => 4 ],
     [ from_to => 3 ], [ join => 2 ], [ create => 1 ], [ stranger => 1 ],
-    [ total => 5 ], [ list => 4 ],
+    [ leave => 1 ], [ owner => 2 ], [ alias => 1 ], [ members => 1 ],
+    [ total => 5 ], [ list => 4 ], [ cursor => 3 ], [ recall => 2 ],
+    [ hide => 2 ], [ readers => 2 ],
 );
 
 my $done = 0;
@@ -235,9 +380,8 @@ if (!@failed) {
         same($t->unread($user), $sum, "total of $user");
     }
     for my $c (values %conv) {
-        next if !$c->{type};
-        same(join(' ', map { $_->{id} } @{ $t->members($c->{id}) }),
-             "@{ $c->{users} }", "members of $c->{id}");
+        check_readers($c);
+        check_members($c) if $c->{type};
     }
     is_deeply(\@failed, [], 'and so does the end')
         or diag("IM_SEED=$seed");

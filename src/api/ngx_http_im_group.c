@@ -2,6 +2,8 @@
 #include "ngx_http_im_group.h"
 
 
+static ngx_int_t ngx_http_im_places_init(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n);
 static ngx_http_im_cmd_t *ngx_http_im_place_take(ngx_http_im_call_t *call,
     ngx_str_t *user, ngx_uint_t renew);
 static ngx_int_t ngx_http_im_place_parse(ngx_http_im_reply_t *reply,
@@ -21,24 +23,36 @@ void
 ngx_http_im_places_take(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
 {
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_uint_t  i;
 
-    places->users = users;
-    places->n = n;
-    places->cmds = NULL;
+    if (ngx_http_im_places_init(call, places, users, n) != NGX_OK) {
+        return;
+    }
 
     for (i = 0; i < n; i++) {
-        cmd = ngx_http_im_place_take(call, &users[i], 0);
-
-        if (i == 0) {
-            places->cmds = cmd;
-        }
+        places->cmds[i] = ngx_http_im_place_take(call, &users[i], 0);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im places take conv:\"%V\" users:%ui job:%p",
                    &call->conv_id, n, call->job);
+}
+
+
+static ngx_int_t
+ngx_http_im_places_init(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
+{
+    places->users = users;
+    places->n = n;
+    places->cmds = ngx_palloc(call->pool, (n + 1) * sizeof(void *));
+
+    if (places->cmds == NULL) {
+        call->pipeline->failed = 1;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -66,23 +80,38 @@ ngx_http_im_place_take(ngx_http_im_call_t *call, ngx_str_t *user,
 }
 
 
-void
+ngx_int_t
 ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places)
+    ngx_http_im_places_t *places, u_char *added)
 {
-    int64_t             new;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_str_t   score;
+    ngx_uint_t  i, n;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    if (places->renewed) {
+        return NGX_OK;
+    }
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) == NGX_OK
+    places->renewed = 1;
+
+    for (n = 0, i = 0; i < places->n; i++) {
+
+        if ((added == NULL || added[i] == '1')
+            && ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+               == NGX_OK
             && !new)
         {
-            (void) ngx_http_im_place_take(call, &places->users[i], 1);
+            places->cmds[i] = ngx_http_im_place_take(call, &places->users[i],
+                                                     1);
+            n++;
         }
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places renew conv:\"%V\" users:%ui of %ui job:%p",
+                   &call->conv_id, n, places->n, call->job);
+
+    return n ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -90,17 +119,18 @@ ngx_int_t
 ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places)
 {
-    int64_t             new;
-    ngx_int_t           rc;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_int_t   rc;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
     rc = NGX_OK;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) != NGX_OK) {
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            != NGX_OK)
+        {
             return ngx_http_im_call_store_error(call);
         }
 
@@ -133,14 +163,14 @@ ngx_int_t
 ngx_http_im_places_refuse(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_http_im_error_e error)
 {
-    int64_t             new;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) == NGX_OK
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            == NGX_OK
             && new)
         {
             (void) ngx_http_im_place_leave(call, &places->users[i],
@@ -174,24 +204,20 @@ void
 ngx_http_im_places_find(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
 {
-    ngx_str_t           argv[3];
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_str_t   argv[3];
+    ngx_uint_t  i;
 
-    places->users = users;
-    places->n = n;
-    places->cmds = NULL;
+    if (ngx_http_im_places_init(call, places, users, n) != NGX_OK) {
+        return;
+    }
 
     ngx_str_set(&argv[0], "ZSCORE");
     argv[2] = call->conv_id;
 
     for (i = 0; i < n; i++) {
-        cmd = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                   NGX_HTTP_IM_USER_GROUPS, &users[i], argv,
-                                   3);
-        if (i == 0) {
-            places->cmds = cmd;
-        }
+        places->cmds[i] = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                               NGX_HTTP_IM_USER_GROUPS,
+                                               &users[i], argv, 3);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
@@ -204,12 +230,13 @@ ngx_int_t
 ngx_http_im_places_found(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places)
 {
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
-        if (ngx_http_im_reply_string(&cmd->reply, &score) == NGX_ERROR) {
+    for (i = 0; i < places->n; i++) {
+        if (ngx_http_im_reply_string(&places->cmds[i]->reply, &score)
+            == NGX_ERROR)
+        {
             return ngx_http_im_call_store_error(call);
         }
     }
@@ -222,13 +249,14 @@ ngx_int_t
 ngx_http_im_places_leave(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, u_char *gone)
 {
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_reply_string(&cmd->reply, &score) != NGX_OK) {
+        if (ngx_http_im_reply_string(&places->cmds[i]->reply, &score)
+            != NGX_OK)
+        {
             continue;
         }
 
@@ -285,60 +313,4 @@ ngx_http_im_place_leave(ngx_http_im_call_t *call, ngx_str_t *user,
     }
 
     return cmd;
-}
-
-
-ngx_int_t
-ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids, ngx_uint_t n,
-    ngx_str_t *users)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_uint_t   i;
-
-    for (len = 0, i = 0; i < n; i++) {
-        len += ids[i].len + sizeof("\"\",") - 1;
-    }
-
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    users->data = p;
-    users->len = len - 1;
-
-    for (i = 0; i < n; i++) {
-        p = ngx_sprintf(p, "\"%V\"", &ids[i]);
-
-        if (i < n - 1) {
-            *p++ = ',';
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_im_group_info_join(ngx_pool_t *pool, ngx_http_im_text_t *name,
-    ngx_http_im_text_t *img, ngx_http_im_text_t *description, ngx_str_t *info)
-{
-    size_t  len;
-
-    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
-          + name->escaped.len + img->escaped.len + description->escaped.len;
-
-    info->data = ngx_pnalloc(pool, len);
-    if (info->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
-                                        "\"description\":\"%V\"",
-                            &name->escaped, &img->escaped,
-                            &description->escaped)
-                - info->data;
-
-    return NGX_OK;
 }

@@ -20,8 +20,9 @@
 typedef struct {
     ngx_str_t             *users;
     ngx_uint_t             n;
-    ngx_http_im_cmd_t     *cmds;      /* that took the places */
+    ngx_http_im_cmd_t    **cmds;      /* of each, on the place */
     ngx_http_im_error_e    error;     /* answered once they are given up */
+    unsigned               renewed:1;
 } ngx_http_im_places_t;
 
 
@@ -34,11 +35,13 @@ ngx_int_t ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places);
 
 /*
- * Places that were there already may be about to be given up by another call:
- * they are taken anew, in the round that makes the users members.
+ * A place that was there before may belong to a call that is about to give it
+ * up.  Of users who are no members such places are taken anew, in one more
+ * round, after which they are checked again.  added: for each user '1' if it
+ * is no member; NULL: nobody is.  NGX_OK: there are none, or NGX_AGAIN.
  */
-void ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places);
+ngx_int_t ngx_http_im_places_renew(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, u_char *added);
 
 /* refuses the call, after the places that were new are given up */
 ngx_int_t ngx_http_im_places_refuse(ngx_http_im_call_t *call,

@@ -265,6 +265,10 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
         return rc;
     }
 
+    if (ngx_http_im_places_renew(call, &group->places, NULL) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
     argv = ngx_palloc(call->pool, (3 + group->n) * sizeof(ngx_str_t));
     if (argv == NULL) {
         return NGX_ERROR;
@@ -288,8 +292,6 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
                                          NGX_HTTP_IM_SCRIPT_GROUP_CREATE,
                                          &call->conv_id, keys, 5,
                                          argv, 3 + group->n);
-
-    ngx_http_im_places_renew(call, &group->places);
 
     call->next = ngx_http_im_group_create_done;
 

@@ -47,8 +47,9 @@ ngx_http_im_list_is_final(ngx_http_im_list_t *list, int64_t *time)
 
 
 /*
- * Of the step in doubt if the list is full; the rest of the inbox if too many
- * entries are hidden or do not match the filter
+ * Down to the step of the last place if the list is full: usually one step.
+ * The rest of the inbox if too many entries are hidden or do not match the
+ * filter.
  */
 
 void
@@ -56,15 +57,21 @@ ngx_http_im_list_more_fetch(ngx_http_im_call_t *call, ngx_http_im_list_t *list,
     int64_t time)
 {
     int64_t                      newest, oldest, end;
+    ngx_str_t                   *last;
     ngx_http_im_convs_filter_t  *filter;
 
     filter = &list->convs.filter;
 
     ngx_http_im_inbox_step(time, &oldest, &newest);
 
-    if (list->nrows < list->limit) {
-        ngx_http_im_inbox_step(filter->since, &oldest, &end);
+    time = filter->since;
+
+    if (list->nrows >= list->limit) {
+        last = &list->rows[list->limit - 1]->head.time;
+        time = ngx_http_im_atoi(last->data, last->len);
     }
+
+    ngx_http_im_inbox_step(time, &oldest, &end);
 
     if (filter->set) {
         newest = ngx_min(newest, filter->until);

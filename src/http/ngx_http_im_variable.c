@@ -192,7 +192,7 @@ ngx_http_im_variable_from_id(ngx_http_request_t *r,
     }
 
     return ngx_http_im_variable_id(v, &ctx->from_id,
-                              ngx_http_im_id_user_valid(&ctx->from_id));
+                                   ngx_http_im_id_user_valid(&ctx->from_id));
 }
 
 
@@ -207,7 +207,7 @@ ngx_http_im_variable_conv_id(ngx_http_request_t *r,
 
     if (ctx) {
         return ngx_http_im_variable_id(v, &ctx->conv_id,
-                                  ngx_http_im_id_conv_valid(&ctx->conv_id));
+                                   ngx_http_im_id_conv_valid(&ctx->conv_id));
     }
 
     (void) ngx_http_im_variable_route(r, &conv_id);

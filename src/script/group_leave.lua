@@ -11,7 +11,7 @@ if kind ~= '2' and set[1] == user then return 'is_owner' end
 for shown in string.gmatch(set[2], '"[^"]+"') do
     if shown ~= '"' .. user .. '"' then stay[#stay + 1] = shown end
 end
-call('HDEL', KEYS[2], user)
-call('HDEL', KEYS[3], 'a:' .. user)
 call('HSET', KEYS[3], 'users', table.concat(stay, ','))
+call('HDEL', KEYS[3], 'a:' .. user)
+call('HDEL', KEYS[2], user)
 return 'ok'

@@ -14,16 +14,17 @@ for i = 2, #ARGV do
 end
 if kind == '2' then return 'dismissed' end
 for i = 2, #ARGV do
-    was[i - 1] = call('HDEL', KEYS[2], ARGV[i])
-    if was[i - 1] == 1 then
-        call('HDEL', KEYS[3], 'a:' .. ARGV[i])
-        gone['"' .. ARGV[i] .. '"'] = true
-    end
-end
-for shown in string.gmatch(set[2], '"[^"]+"') do
-    if not gone[shown] then stay[#stay + 1] = shown end
+    was[i - 1] = call('HEXISTS', KEYS[2], ARGV[i])
+    if was[i - 1] == 1 then gone['"' .. ARGV[i] .. '"'] = ARGV[i] end
 end
 if next(gone) then
+    for shown in string.gmatch(set[2], '"[^"]+"') do
+        if not gone[shown] then stay[#stay + 1] = shown end
+    end
     call('HSET', KEYS[3], 'users', table.concat(stay, ','))
+end
+for _, user in pairs(gone) do
+    call('HDEL', KEYS[3], 'a:' .. user)
+    call('HDEL', KEYS[2], user)
 end
 return 'ok ' .. table.concat(was)

@@ -7,7 +7,7 @@ local call, sub = redis.call, string.sub
 local user, seq, msg, window = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
-local text, owner
+local _, text, owner
 if KEYS[3] then
     if call('HEXISTS', KEYS[3], user) == 0 then return 'not_member' end
     owner = call('HGET', KEYS[4], 'owner') == user
@@ -35,12 +35,13 @@ if not owner and window ~= '0' then
         return 'recall_expired'
     end
 end
+-- the head first: if what follows is cut off, a repetition does it
 local rev = string.format('%06d', (sub(head, 30, 35) + 1) % 1000000)
-call('ZREM', KEYS[2], row)
-call('ZADD', KEYS[2], seq, sub(row, 1, at) .. 'r ' .. from .. ' ')
 if tonumber(sub(head, 2, 16)) == tonumber(seq) then
     call('SET', KEYS[1], sub(head, 1, 29) .. rev .. sub(head, 36, text))
 else
     call('SETRANGE', KEYS[1], 29, rev)
 end
+call('ZADD', KEYS[2], seq, sub(row, 1, at) .. 'r ' .. from .. ' ')
+call('ZREM', KEYS[2], row)
 return 'ok'
