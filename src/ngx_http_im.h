@@ -9,9 +9,12 @@
 
 #include "ngx_http_im_body.h"
 #include "ngx_http_im_call.h"
+#include "ngx_http_im_health.h"
+#include "ngx_http_im_origin.h"
 #include "ngx_http_im_redis_conf.h"
 #include "ngx_http_im_stat.h"
 #include "ngx_http_im_unique.h"
+#include "ngx_http_im_unsent.h"
 
 
 /* http level */
@@ -24,8 +27,12 @@ typedef struct {
     ngx_shm_zone_t            *cache;     /* NULL: off */
     ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */
+    ngx_http_im_unsent_t       unsent;    /* a worker's answers */
+    ngx_http_im_health_t       health;    /* a worker's, of all stores */
+    ngx_http_request_body_filter_pt  next_body_filter;
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
+    unsigned                   has_health:1;  /* an im_health */
 } ngx_http_im_main_conf_t;
 
 
@@ -40,13 +47,19 @@ typedef struct {
 } ngx_http_im_pass_t;
 
 
-typedef struct {
+struct ngx_http_im_loc_conf_s {
     ngx_http_im_options_t      options;
     ngx_http_complex_value_t  *user;
+    ngx_http_complex_value_t  *trusted_value;
+    ngx_uint_t                 trusted;   /* ngx_http_im_trusted_e, or unset:
+                                             off with user, else private */
+    ngx_http_im_origins_t     *origins;   /* NULL: this host only */
     ngx_http_im_pass_t        *pass;
+    size_t                     body_max;  /* im_max_body_size, or less */
     uint32_t                   scope;     /* of key_prefix in the cache */
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
-} ngx_http_im_loc_conf_t;
+    ngx_uint_t                 health;    /* there is an im_health */
+};
 
 
 /*
@@ -61,6 +74,10 @@ typedef struct {
     ngx_http_im_job_t         *job;
     ngx_http_cleanup_t        *cleanup;
     ngx_http_im_body_t         body;
+
+    ngx_http_im_holder_t      *holder;    /* of the unsent answer, or NULL */
+    size_t                     unsent;    /* as it was counted */
+    ngx_str_t                  holder_key;
 
     ngx_str_t                  path_id;   /* conv_id in the URI */
     ngx_uint_t                 refused;   /* a code, before the body

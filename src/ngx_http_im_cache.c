@@ -6,6 +6,14 @@
 /* at most so many old entries are removed for a new one */
 #define NGX_HTTP_IM_CACHE_EVICT   8
 
+/*
+ * Entries of a bucket, which has four on average: that there are more is so
+ * unlikely that the oldest of them may be lost
+ */
+#define NGX_HTTP_IM_CACHE_CHAIN   32
+
+#define NGX_HTTP_IM_CACHE_PARTS   3
+
 
 typedef struct ngx_http_im_cache_entry_s  ngx_http_im_cache_entry_t;
 
@@ -19,6 +27,7 @@ struct ngx_http_im_cache_entry_s {
     uint16_t                     len[2];     /* of the values */
     uint16_t                     capacity;   /* for the values */
     u_char                       kind;
+    u_char                       part;
     u_char                       id_len;
     unsigned                     valid:1;
     u_char                       data[1];    /* id, values */
@@ -29,11 +38,18 @@ struct ngx_http_im_cache_entry_s {
 typedef struct {
     ngx_queue_t                  queue;
     size_t                       size;       /* of its entries */
-} ngx_http_im_cache_half_t;
+    size_t                       max;
+} ngx_http_im_cache_part_t;
+
+typedef enum {
+    NGX_HTTP_IM_CACHE_PART_COMMON = 0,
+    NGX_HTTP_IM_CACHE_PART_RECENT,
+    NGX_HTTP_IM_CACHE_PART_ABSENT    /* users without a profile */
+} ngx_http_im_cache_part_e;
 
 struct ngx_http_im_cache_sh_s {
-    ngx_http_im_cache_half_t     half[2];    /* [1]: recent messages */
-    size_t                       max;        /* size of each half */
+    ngx_http_im_cache_part_t     part[NGX_HTTP_IM_CACHE_PARTS];
+    ngx_http_im_siphash_key_t    key;
     ngx_http_im_cache_stat_t     stat;
     ngx_uint_t                   mask;
     ngx_http_im_cache_entry_t   *buckets[1];
@@ -41,15 +57,17 @@ struct ngx_http_im_cache_sh_s {
 
 
 static ngx_int_t ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data);
-static uint32_t ngx_http_im_cache_hash(ngx_http_im_cache_key_t *key);
+static uint32_t ngx_http_im_cache_key_hash(ngx_http_im_cache_key_t *key);
+static ngx_http_im_cache_part_e ngx_http_im_cache_part(
+    ngx_http_im_cache_key_t *key, ngx_str_t values[2]);
 static ngx_http_im_cache_entry_t *ngx_http_im_cache_find(
     ngx_http_im_cache_t *cache, ngx_http_im_cache_key_t *key, uint32_t hash);
 static ngx_http_im_cache_entry_t *ngx_http_im_cache_create(
     ngx_http_im_cache_t *cache, ngx_http_im_cache_key_t *key, uint32_t hash,
-    size_t capacity);
+    ngx_http_im_cache_part_e part, size_t capacity);
+static void ngx_http_im_cache_insert(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_entry_t *entry);
 static size_t ngx_http_im_cache_slab_size(size_t size);
-static ngx_http_im_cache_half_t *ngx_http_im_cache_half_get(
-    ngx_http_im_cache_t *cache, ngx_uint_t kind);
 static void ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_entry_t *entry);
 
@@ -115,20 +133,21 @@ ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data)
 {
     ngx_http_im_cache_t  *old = data;
 
-    size_t                n;
+    size_t                n, max;
+    ngx_uint_t            i;
     ngx_http_im_cache_t  *cache;
 
     cache = zone->data;
     cache->shpool = (ngx_slab_pool_t *) zone->shm.addr;
 
-    if (old) {
-        cache->sh = old->sh;
+    if (old || zone->shm.exists) {
+        cache->sh = old ? old->sh : cache->shpool->data;
+        cache->key = cache->sh->key;
         return NGX_OK;
     }
 
-    if (zone->shm.exists) {
-        cache->sh = cache->shpool->data;
-        return NGX_OK;
+    if (ngx_http_im_siphash_key_init(&cache->key, zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     /* one bucket per 512 bytes of the zone */
@@ -143,13 +162,21 @@ ngx_http_im_cache_init(ngx_shm_zone_t *zone, void *data)
     }
 
     cache->sh->mask = n - 1;
-    cache->sh->max = (cache->shpool->pfree * ngx_pagesize) / 2;
-    ngx_queue_init(&cache->sh->half[0].queue);
-    ngx_queue_init(&cache->sh->half[1].queue);
+    cache->sh->key = cache->key;
+
+    max = cache->shpool->pfree * ngx_pagesize;
+
+    cache->sh->part[NGX_HTTP_IM_CACHE_PART_COMMON].max = max / 16 * 7;
+    cache->sh->part[NGX_HTTP_IM_CACHE_PART_RECENT].max = max / 2;
+    cache->sh->part[NGX_HTTP_IM_CACHE_PART_ABSENT].max = max / 16;
+
+    for (i = 0; i < NGX_HTTP_IM_CACHE_PARTS; i++) {
+        ngx_queue_init(&cache->sh->part[i].queue);
+    }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, zone->shm.log, 0,
-                   "im cache zone:%p buckets:%uz half:%uz",
-                   cache->sh, n, cache->sh->max);
+                   "im cache zone:%p buckets:%uz size:%uz",
+                   cache->sh, n, max);
 
     cache->shpool->data = cache->sh;
     cache->shpool->log_nomem = 0;
@@ -181,7 +208,8 @@ ngx_http_im_cache_get(ngx_http_im_cache_t *cache,
     size_t                      len;
     ngx_http_im_cache_entry_t  *entry;
 
-    entry = ngx_http_im_cache_find(cache, key, ngx_http_im_cache_hash(key));
+    entry = ngx_http_im_cache_find(cache, key,
+                                   ngx_http_im_cache_key_hash(key));
 
     if (entry == NULL || !entry->valid
         || (ngx_msec_int_t) (entry->requested - since) <= 0)
@@ -228,17 +256,18 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
     uint32_t                    hash;
     ngx_msec_t                  changed;
     ngx_uint_t                  i;
-    ngx_http_im_cache_half_t   *half;
+    ngx_http_im_cache_part_e    part;
     ngx_http_im_cache_entry_t  *entry;
 
     len = values[0].len + values[1].len;
     changed = ngx_http_im_cache_long_ago();
+    part = ngx_http_im_cache_part(key, values);
 
     if (len > NGX_HTTP_IM_CACHE_MAX) {
         return;
     }
 
-    hash = ngx_http_im_cache_hash(key);
+    hash = ngx_http_im_cache_key_hash(key);
 
     ngx_http_im_cache_lock(cache);
 
@@ -255,14 +284,14 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
         goto done;
     }
 
-    if (entry && entry->capacity < len) {
+    if (entry && (entry->capacity < len || entry->part != part)) {
         changed = entry->changed;
         ngx_http_im_cache_remove(cache, entry);
         entry = NULL;
     }
 
     if (entry == NULL) {
-        entry = ngx_http_im_cache_create(cache, key, hash, len);
+        entry = ngx_http_im_cache_create(cache, key, hash, part, len);
         if (entry == NULL) {
             ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                            "im cache put kind:%d id:%V: no memory",
@@ -274,8 +303,7 @@ ngx_http_im_cache_put(ngx_http_im_cache_t *cache,
 
     } else {
         ngx_queue_remove(&entry->queue);
-        half = ngx_http_im_cache_half_get(cache, key->kind);
-        ngx_queue_insert_head(&half->queue, &entry->queue);
+        ngx_queue_insert_head(&cache->sh->part[part].queue, &entry->queue);
     }
 
     p = entry->data + entry->id_len;
@@ -311,14 +339,22 @@ ngx_http_im_cache_forget(ngx_http_im_cache_t *cache,
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "im cache forget kind:%d id:%V", key->kind, &key->id);
 
-    hash = ngx_http_im_cache_hash(key);
+    hash = ngx_http_im_cache_key_hash(key);
 
     ngx_http_im_cache_lock(cache);
 
     entry = ngx_http_im_cache_find(cache, key, hash);
 
+    /* the time of the change is not to be evicted by absent users */
+
+    if (entry && entry->part == NGX_HTTP_IM_CACHE_PART_ABSENT) {
+        ngx_http_im_cache_remove(cache, entry);
+        entry = NULL;
+    }
+
     if (entry == NULL) {
-        entry = ngx_http_im_cache_create(cache, key, hash, 0);
+        entry = ngx_http_im_cache_create(cache, key, hash,
+                                         NGX_HTTP_IM_CACHE_PART_COMMON, 0);
     }
 
     if (entry) {
@@ -340,10 +376,30 @@ ngx_http_im_cache_stat_get(ngx_http_im_cache_t *cache,
 }
 
 
+uint32_t
+ngx_http_im_cache_hash(ngx_http_im_cache_t *cache, ngx_str_t *id)
+{
+    return (uint32_t) ngx_http_im_siphash(&cache->key, id->data, id->len);
+}
+
+
 static uint32_t
-ngx_http_im_cache_hash(ngx_http_im_cache_key_t *key)
+ngx_http_im_cache_key_hash(ngx_http_im_cache_key_t *key)
 {
     return key->hash ^ (key->scope * 2654435761u + key->kind);
+}
+
+
+static ngx_http_im_cache_part_e
+ngx_http_im_cache_part(ngx_http_im_cache_key_t *key, ngx_str_t values[2])
+{
+    if (key->kind == NGX_HTTP_IM_CACHE_RECENT) {
+        return NGX_HTTP_IM_CACHE_PART_RECENT;
+    }
+
+    return (key->kind == NGX_HTTP_IM_CACHE_PROFILE
+            && values[0].len == 0 && values[1].len == 0)
+           ? NGX_HTTP_IM_CACHE_PART_ABSENT : NGX_HTTP_IM_CACHE_PART_COMMON;
 }
 
 
@@ -370,19 +426,20 @@ ngx_http_im_cache_find(ngx_http_im_cache_t *cache,
 
 
 /*
- * A new entry, not yet valid; the oldest of the same half are removed until it
+ * A new entry, not yet valid; the oldest of the same part are removed until it
  * fits.  NULL: there is not enough memory.
  */
 
 static ngx_http_im_cache_entry_t *
 ngx_http_im_cache_create(ngx_http_im_cache_t *cache,
-    ngx_http_im_cache_key_t *key, uint32_t hash, size_t capacity)
+    ngx_http_im_cache_key_t *key, uint32_t hash,
+    ngx_http_im_cache_part_e part, size_t capacity)
 {
     size_t                      head, size;
     ngx_uint_t                  n;
     ngx_queue_t                *q;
-    ngx_http_im_cache_half_t   *half;
-    ngx_http_im_cache_entry_t  *entry, **bucket;
+    ngx_http_im_cache_part_t   *p;
+    ngx_http_im_cache_entry_t  *entry;
 
     if (key->id.len > NGX_HTTP_IM_ID_MAX) {
         return NULL;
@@ -390,11 +447,11 @@ ngx_http_im_cache_create(ngx_http_im_cache_t *cache,
 
     head = offsetof(ngx_http_im_cache_entry_t, data) + key->id.len;
     size = ngx_http_im_cache_slab_size(head + capacity);
-    half = ngx_http_im_cache_half_get(cache, key->kind);
+    p = &cache->sh->part[part];
 
     for (n = 0; /* void */ ; n++) {
 
-        if (half->size + size <= cache->sh->max) {
+        if (p->size + size <= p->max) {
             entry = ngx_slab_alloc_locked(cache->shpool, size);
 
             if (entry) {
@@ -402,13 +459,13 @@ ngx_http_im_cache_create(ngx_http_im_cache_t *cache,
             }
         }
 
-        if (n == NGX_HTTP_IM_CACHE_EVICT || ngx_queue_empty(&half->queue)) {
+        if (n == NGX_HTTP_IM_CACHE_EVICT || ngx_queue_empty(&p->queue)) {
             return NULL;
         }
 
-        cache->sh->stat.evictions += (half == cache->sh->half);
+        cache->sh->stat.evictions += (part == NGX_HTTP_IM_CACHE_PART_COMMON);
 
-        q = ngx_queue_last(&half->queue);
+        q = ngx_queue_last(&p->queue);
 
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                        "im cache evict entry:%p for kind:%d id:%V",
@@ -419,13 +476,8 @@ ngx_http_im_cache_create(ngx_http_im_cache_t *cache,
                      ngx_queue_data(q, ngx_http_im_cache_entry_t, queue));
     }
 
-    bucket = &cache->sh->buckets[hash & cache->sh->mask];
-
-    entry->next = *bucket;
-    *bucket = entry;
-
-    ngx_queue_insert_head(&half->queue, &entry->queue);
-    half->size += size;
+    ngx_queue_insert_head(&p->queue, &entry->queue);
+    p->size += size;
 
     entry->changed = ngx_http_im_cache_long_ago();
     entry->requested = 0;
@@ -433,12 +485,45 @@ ngx_http_im_cache_create(ngx_http_im_cache_t *cache,
     entry->hash = hash;
     entry->scope = key->scope;
     entry->kind = (u_char) key->kind;
+    entry->part = (u_char) part;
     entry->id_len = (u_char) key->id.len;
     entry->capacity = (uint16_t) (size - head);
 
     ngx_memcpy(entry->data, key->id.data, key->id.len);
 
+    ngx_http_im_cache_insert(cache, entry);
+
     return entry;
+}
+
+
+/* the newest is the first in its bucket */
+
+static void
+ngx_http_im_cache_insert(ngx_http_im_cache_t *cache,
+    ngx_http_im_cache_entry_t *entry)
+{
+    ngx_uint_t                   n;
+    ngx_http_im_cache_entry_t  **bucket, *last;
+
+    bucket = &cache->sh->buckets[entry->hash & cache->sh->mask];
+
+    entry->next = *bucket;
+    *bucket = entry;
+
+    last = entry;
+
+    for (n = 1; last->next && n < NGX_HTTP_IM_CACHE_CHAIN; n++) {
+        last = last->next;
+    }
+
+    if (last->next) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im cache bucket is full: entry:%p lost for %p",
+                       last->next, entry);
+
+        ngx_http_im_cache_remove(cache, last->next);
+    }
 }
 
 
@@ -459,13 +544,6 @@ ngx_http_im_cache_slab_size(size_t size)
 }
 
 
-static ngx_http_im_cache_half_t *
-ngx_http_im_cache_half_get(ngx_http_im_cache_t *cache, ngx_uint_t kind)
-{
-    return &cache->sh->half[kind == NGX_HTTP_IM_CACHE_RECENT];
-}
-
-
 static void
 ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
     ngx_http_im_cache_entry_t *entry)
@@ -481,7 +559,7 @@ ngx_http_im_cache_remove(ngx_http_im_cache_t *cache,
         }
     }
 
-    ngx_http_im_cache_half_get(cache, entry->kind)->size -=
+    cache->sh->part[entry->part].size -=
                         offsetof(ngx_http_im_cache_entry_t, data)
                         + entry->id_len + entry->capacity;
 

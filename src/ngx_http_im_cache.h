@@ -6,11 +6,17 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_im_siphash.h"
+
 
 /*
  * A cache in shared memory of what the workers have read from Redis or changed
- * there.  Recent messages are large, so they have one half of the zone and
- * the other kinds share the other.
+ * there.  Recent messages are large, so they have one half of the zone; users
+ * without a profile, of whom callers can invent any number, have a sixteenth;
+ * all else shares the rest.
+ *
+ * Callers choose ids, so they are hashed under a random key of the zone, and
+ * a lookup compares a bounded number of entries.
  *
  * An entry has the time at which its values were requested from Redis; the
  * caller says how old they may be.  Values that were requested before a change
@@ -26,14 +32,17 @@ typedef enum {
 
 
 /* longer values are not stored: an entry is at most a page of memory */
-#define NGX_HTTP_IM_CACHE_MAX   3900
+#define NGX_HTTP_IM_CACHE_MAX      3900
+
+#define NGX_HTTP_IM_CACHE_LOCKED   64
 
 
 typedef struct ngx_http_im_cache_sh_s  ngx_http_im_cache_sh_t;
 
 typedef struct {
-    ngx_http_im_cache_sh_t   *sh;
-    ngx_slab_pool_t          *shpool;
+    ngx_http_im_cache_sh_t     *sh;
+    ngx_slab_pool_t            *shpool;
+    ngx_http_im_siphash_key_t   key;       /* a copy of the zone's */
 } ngx_http_im_cache_t;
 
 
@@ -42,7 +51,7 @@ typedef struct {
 typedef struct {
     ngx_http_im_cache_e       kind;
     uint32_t                  scope;
-    uint32_t                  hash;      /* ngx_murmur_hash2() of the id */
+    uint32_t                  hash;      /* ngx_http_im_cache_hash() of id */
     ngx_str_t                 id;
 } ngx_http_im_cache_key_t;
 
@@ -52,7 +61,7 @@ typedef struct {
 typedef struct {
     uint64_t                  hits;      /* profiles that were found */
     uint64_t                  misses;
-    uint64_t                  evictions; /* but for recent messages */
+    uint64_t                  evictions; /* recent, absent not counted */
 } ngx_http_im_cache_stat_t;
 
 
@@ -64,7 +73,12 @@ ngx_shm_zone_t *ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name,
 char *ngx_http_im_cache_conf(ngx_conf_t *cf, ngx_str_t *value, void *tag,
     ngx_shm_zone_t **zone);
 
-/* _get is called between these two, so that many entries cost one lock */
+uint32_t ngx_http_im_cache_hash(ngx_http_im_cache_t *cache, ngx_str_t *id);
+
+/*
+ * _get is called between these two, so that some entries cost one lock; no
+ * more than NGX_HTTP_IM_CACHE_LOCKED, as all workers wait for it.
+ */
 void ngx_http_im_cache_lock(ngx_http_im_cache_t *cache);
 void ngx_http_im_cache_unlock(ngx_http_im_cache_t *cache);
 

@@ -48,9 +48,22 @@ static const ngx_http_im_code_t  ngx_http_im_codes[] = {
       ngx_string("the group would have more than the allowed members; "
                  "member names too many") },
 
+    { ngx_string("group_too_large"), 409,
+      ngx_string("the group has too many members for this call") },
+
     { ngx_string("too_many_groups"), 409,
       ngx_string("a user that would become a member is in as many groups as "
                  "im_groups_max allows; nobody was added") },
+
+    { ngx_string("is_owner"), 409,
+      ngx_string("from_id owns the group, and can leave it only after it is "
+                 "transferred or dismissed") },
+
+    { ngx_string("dismissed"), 409,
+      ngx_string("the group conv_id is dismissed and can only be read") },
+
+    { ngx_string("recall_expired"), 409,
+      ngx_string("the message is too old to be recalled") },
 
     { ngx_string("idempotency_conflict"), 409,
       ngx_string("client_msg_id was used for a message with other "

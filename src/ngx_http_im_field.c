@@ -3,9 +3,7 @@
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_writer.h"
 #include "ngx_http_im_json_flat.h"
-#include "ngx_http_im_json_scan.h"
-
-#include <jansson.h>
+#include "ngx_http_im_json_tree.h"
 
 
 typedef struct {
@@ -14,44 +12,13 @@ typedef struct {
     ngx_http_im_error_t    *error;
 } ngx_http_im_field_ctx_t;
 
-/* an object of jansson (json) or of json_flat (members) */
-
-typedef struct {
-    json_t                   *json;
-    ngx_http_im_json_flat_t  *members;
-    ngx_int_t                 n;
-} ngx_http_im_object_t;
-
-/* text or number by type; text points into the body or the tree */
-
-typedef enum {
-    NGX_HTTP_IM_VALUE_STRING = 0,
-    NGX_HTTP_IM_VALUE_INT,
-    NGX_HTTP_IM_VALUE_OTHER
-} ngx_http_im_value_e;
-
-typedef struct {
-    ngx_http_im_value_e     type;
-    ngx_str_t               text;
-    int64_t                 number;
-    json_t                 *json;
-    unsigned                plain:1;     /* needs no escape */
-} ngx_http_im_value_t;
-
 typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 
 
-static ngx_int_t ngx_http_im_field_tree(ngx_http_im_field_ctx_t *ctx,
-    u_char *body, size_t len, json_t **root);
-static ngx_int_t ngx_http_im_field_tree_error(ngx_http_im_field_ctx_t *ctx,
-    u_char *body, size_t len, json_error_t *jerr);
 static ngx_int_t ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *fields, ngx_http_im_object_t *object,
     void *args);
-static ngx_uint_t ngx_http_im_field_value(ngx_http_im_object_t *object,
-    const ngx_str_t *name, ngx_http_im_value_t *value);
-static void ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value);
 static ngx_int_t ngx_http_im_field_string(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value,
     ngx_str_t *dst);
@@ -67,6 +34,10 @@ static ngx_int_t ngx_http_im_field_name(ngx_http_im_field_ctx_t *ctx,
 static ngx_int_t ngx_http_im_field_text(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_bool(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_time(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
 static ngx_int_t ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value);
@@ -91,6 +62,8 @@ static const ngx_http_im_field_pt  ngx_http_im_field_readers[] = {
     ngx_http_im_field_name,
     ngx_http_im_field_text,
     ngx_http_im_field_int,
+    ngx_http_im_field_bool,
+    ngx_http_im_field_time,
     ngx_http_im_field_ids,
     ngx_http_im_field_objects
 };
@@ -134,7 +107,7 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
         return ngx_http_im_field_object(&ctx, fields, &object, args);
     }
 
-    rc = ngx_http_im_field_tree(&ctx, body, len, &root);
+    rc = ngx_http_im_json_tree(pool, body, len, &root, error);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -146,83 +119,6 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
     json_decref(root);
 
     return rc;
-}
-
-
-/* the tree of a body that is an object, to be freed with json_decref() */
-
-static ngx_int_t
-ngx_http_im_field_tree(ngx_http_im_field_ctx_t *ctx, u_char *body, size_t len,
-    json_t **root)
-{
-    ngx_int_t                 rc;
-    json_error_t              jerr;
-    ngx_http_im_json_scan_t   scan;
-
-    scan.pool = ctx->pool;
-    scan.body = body;
-    scan.len = len;
-
-    rc = ngx_http_im_json_scan(&scan);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_im_json_scan_error(&scan, ctx->error);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    *root = json_loadb((char *) scan.body, len, JSON_REJECT_DUPLICATES, &jerr);
-
-    ngx_http_im_json_scan_done(&scan);
-
-    if (*root) {
-        return NGX_OK;
-    }
-
-    if (json_error_code(&jerr) == json_error_out_of_memory) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_im_field_tree_error(ctx, body, len, &jerr);
-}
-
-
-/* jansson refuses only repeated names after json_scan has seen the body */
-
-static ngx_int_t
-ngx_http_im_field_tree_error(ngx_http_im_field_ctx_t *ctx, u_char *body,
-    size_t len, json_error_t *jerr)
-{
-    size_t      at;
-    ngx_str_t   name;
-
-    at = ngx_min((size_t) jerr->position, len);
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->pool->log, 0,
-                   "im field tree error:%d position:%uz",
-                   (int) json_error_code(jerr), at);
-
-    if (json_error_code(jerr) != json_error_duplicate_key) {
-        return ngx_http_im_error_set(ctx->pool, ctx->error,
-                                     NGX_HTTP_IM_BAD_JSON,
-                                     "the body is not valid JSON at byte %uz",
-                                     at);
-    }
-
-    ngx_http_im_json_scan_name(body, at, &name);
-
-    if (name.len == 0) {
-        return ngx_http_im_error_set(ctx->pool, ctx->error,
-                                     NGX_HTTP_IM_BAD_JSON,
-                                     "a member is given twice at byte %uz",
-                                     at);
-    }
-
-    return ngx_http_im_error_set(ctx->pool, ctx->error, NGX_HTTP_IM_BAD_JSON,
-                                 "member %V is given twice at byte %uz",
-                                 &name, at);
 }
 
 
@@ -238,7 +134,7 @@ ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
 
     for (field = fields; field->name.len; field++) {
 
-        found = ngx_http_im_field_value(object, &field->name, &value);
+        found = ngx_http_im_object_get(object, &field->name, &value);
 
         if (found && (field->flags & NGX_HTTP_IM_FIELD_EMPTY)
             && value.type == NGX_HTTP_IM_VALUE_STRING && value.text.len == 0)
@@ -266,67 +162,6 @@ ngx_http_im_field_object(ngx_http_im_field_ctx_t *ctx,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_im_field_value(ngx_http_im_object_t *object, const ngx_str_t *name,
-    ngx_http_im_value_t *value)
-{
-    json_t                   *json;
-    ngx_http_im_json_flat_t  *member;
-
-    if (object->json) {
-        json = json_object_get(object->json, (char *) name->data);
-
-        if (json == NULL) {
-            return 0;
-        }
-
-        ngx_http_im_field_json(json, value);
-
-        return 1;
-    }
-
-    member = ngx_http_im_json_flat_find(object->members, object->n, name);
-
-    if (member == NULL) {
-        return 0;
-    }
-
-    value->type = member->text.data ? NGX_HTTP_IM_VALUE_STRING
-                                    : NGX_HTTP_IM_VALUE_INT;
-    value->text = member->text;
-    value->number = member->number;
-    value->json = NULL;
-    value->plain = 1;
-
-    return 1;
-}
-
-
-static void
-ngx_http_im_field_json(json_t *json, ngx_http_im_value_t *value)
-{
-    value->json = json;
-    value->plain = 0;
-
-    switch (json_typeof(json)) {
-
-    case JSON_STRING:
-        value->type = NGX_HTTP_IM_VALUE_STRING;
-        value->text.data = (u_char *) json_string_value(json);
-        value->text.len = json_string_length(json);
-        break;
-
-    case JSON_INTEGER:
-        value->type = NGX_HTTP_IM_VALUE_INT;
-        value->number = json_integer_value(json);
-        break;
-
-    default:
-        value->type = NGX_HTTP_IM_VALUE_OTHER;
-    }
 }
 
 
@@ -488,6 +323,33 @@ ngx_http_im_field_int(ngx_http_im_field_ctx_t *ctx,
 
 
 static ngx_int_t
+ngx_http_im_field_bool(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
+{
+    if (value->json == NULL || !json_is_boolean(value->json)) {
+        return ngx_http_im_field_bad(ctx, "%V must be true or false", field);
+    }
+
+    *(ngx_uint_t *) dst = json_is_true(value->json);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_time(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
+{
+    ngx_http_im_time_t  *time;
+
+    time = dst;
+    time->set = 1;
+
+    return ngx_http_im_field_int(ctx, field, value, &time->ms);
+}
+
+
+static ngx_int_t
 ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value)
 {
@@ -540,7 +402,7 @@ ngx_http_im_field_ids(ngx_http_im_field_ctx_t *ctx,
 
     for (i = 0; i < n && rc == NGX_OK; i++) {
 
-        ngx_http_im_field_json(json_array_get(value->json, i), &element);
+        ngx_http_im_value_set(json_array_get(value->json, i), &element);
 
         rc = ngx_http_im_field_id_check(ctx, field, &element, &id);
 

@@ -21,6 +21,8 @@ typedef enum {
     NGX_HTTP_IM_FIELD_NAME,          /* ngx_str_t; min, max in bytes */
     NGX_HTTP_IM_FIELD_TEXT,          /* ngx_http_im_text_t; the same */
     NGX_HTTP_IM_FIELD_INT,           /* int64_t; min and max are values */
+    NGX_HTTP_IM_FIELD_BOOL,          /* ngx_uint_t */
+    NGX_HTTP_IM_FIELD_TIME,          /* ngx_http_im_time_t */
     NGX_HTTP_IM_FIELD_IDS,           /* ngx_array_t of ngx_str_t, users once */
     NGX_HTTP_IM_FIELD_OBJECTS        /* ngx_array_t of structs, rows in sub */
 } ngx_http_im_field_e;
@@ -33,6 +35,14 @@ typedef struct {
     size_t                     len;       /* as sent */
     unsigned                   set:1;
 } ngx_http_im_text_t;
+
+
+/* ms since the epoch */
+
+typedef struct {
+    int64_t                    ms;
+    ngx_uint_t                 set;
+} ngx_http_im_time_t;
 
 
 #define NGX_HTTP_IM_FIELD_REQUIRED   1

@@ -4,6 +4,7 @@
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
 #include "ngx_http_im_id.h"
+#include "ngx_http_im_identity.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -17,6 +18,8 @@ static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
     ngx_str_t *res, ngx_http_variable_value_t *v);
+static char *ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
@@ -93,6 +96,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       0,
       NULL },
 
+    { ngx_string("im_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_im_health_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("im_key_prefix"),
       NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
@@ -105,6 +115,20 @@ static ngx_command_t  ngx_http_im_commands[] = {
       ngx_http_set_complex_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, user),
+      NULL },
+
+    { ngx_string("im_trusted"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_identity_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_origin"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_1MORE,
+      ngx_http_im_origin_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, origins),
       NULL },
 
     { ngx_string("im_reply"),
@@ -177,6 +201,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       offsetof(ngx_http_im_loc_conf_t, options.idempotency_window),
       NULL },
 
+    { ngx_string("im_recall_window"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_im_recall_window,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, options.recall_window),
+      NULL },
+
     { ngx_string("set_im_conv_id"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_SIF_CONF|NGX_HTTP_LOC_CONF
                        |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE3,
@@ -243,9 +274,9 @@ ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (lcf->status) {
-        return "cannot stand beside im_status; give that a location of its "
-               "own";
+    if (lcf->status || lcf->health) {
+        return "cannot stand beside im_status or im_health; give that a "
+               "location of its own";
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -345,6 +376,27 @@ ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
 }
 
 
+static char *
+ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t               *value;
+    ngx_http_im_options_t   *options;
+    ngx_http_im_loc_conf_t  *lcf = conf;
+
+    value = cf->args->elts;
+    options = &lcf->options;
+
+    if (options->recall_window == NGX_CONF_UNSET_MSEC
+        && ngx_strcmp(value[1].data, "off") == 0)
+    {
+        options->recall_window = NGX_HTTP_IM_RECALL_OFF;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_conf_set_msec_slot(cf, cmd, conf);
+}
+
+
 static ngx_int_t
 ngx_http_im_preconfiguration(ngx_conf_t *cf)
 {
@@ -359,9 +411,14 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
     ngx_uint_t                  i;
     ngx_http_im_pass_t        **pass;
     ngx_http_im_main_conf_t    *imcf;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_im_redis_conf_t  **store;
 
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+    if (imcf->passes.nelts && ngx_http_im_handler_init(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (imcf->cache == NULL && !imcf->cache_off && imcf->passes.nelts) {
         imcf->cache = ngx_http_im_cache_zone_add(cf, &name, 48 * 1024 * 1024,
@@ -392,11 +449,27 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
+    if (imcf->has_health && imcf->stores.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "there is an im_health, but no store: add an im_pass, "
+                      "or an im_redis");
+        return NGX_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     store = imcf->stores.elts;
 
     for (i = 0; i < imcf->stores.nelts; i++) {
         store[i]->scripts = imcf->scripts;
-        store[i]->nscripts = NGX_HTTP_IM_SCRIPTS;
+        store[i]->nscripts = NGX_HTTP_IM_SCRIPT_TRIAL;
+        store[i]->trial = &imcf->scripts[NGX_HTTP_IM_SCRIPT_TRIAL];
+
+        if (ngx_http_im_redis_conf_resolver(cf, store[i], clcf->resolver,
+                                            clcf->resolver_timeout)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_im_status_zone_add(cf, imcf, ngx_http_im_commands);
@@ -412,6 +485,9 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
     if (imcf == NULL) {
         return NULL;
     }
+
+    ngx_http_im_unsent_init(&imcf->unsent);
+    ngx_http_im_health_init(&imcf->health);
 
     imcf->scripts = ngx_http_im_scripts_create(cf->pool);
 
@@ -445,9 +521,12 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->options.key_prefix = { 0, NULL };
      *     conf->pass = NULL;
+     *     conf->trusted_value = NULL;
      */
 
     conf->user = NGX_CONF_UNSET_PTR;
+    conf->origins = NGX_CONF_UNSET_PTR;
+    conf->trusted = NGX_CONF_UNSET_UINT;
     conf->options.max_body_size = NGX_CONF_UNSET_SIZE;
     conf->options.max_message_size = NGX_CONF_UNSET_SIZE;
     conf->options.list_max = NGX_CONF_UNSET_UINT;
@@ -456,6 +535,7 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
     conf->options.group_add = NGX_CONF_UNSET_UINT;
     conf->options.groups_max = NGX_CONF_UNSET_UINT;
     conf->options.idempotency_window = NGX_CONF_UNSET_MSEC;
+    conf->options.recall_window = NGX_CONF_UNSET_MSEC;
     conf->options.read_on_fetch = NGX_CONF_UNSET;
     conf->options.reply_full = NGX_CONF_UNSET_UINT;
 
@@ -466,18 +546,20 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_im_options_t   *prev, *conf;
-    ngx_http_im_loc_conf_t  *up, *lcf;
+    ngx_http_im_options_t    *prev, *conf;
+    ngx_http_im_loc_conf_t   *up, *lcf;
+    ngx_http_im_main_conf_t  *imcf;
 
     up = parent;
     lcf = child;
     prev = &up->options;
     conf = &lcf->options;
 
-    ngx_conf_merge_ptr_value(lcf->user, up->user, NULL);
+    ngx_http_im_identity_merge(cf, up, lcf);
 
     ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
-    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size, 65536);
+    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
+                              262144);
     ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
                               32768);
     ngx_conf_merge_uint_value(conf->list_max, prev->list_max, 500);
@@ -489,6 +571,8 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->groups_max, prev->groups_max, 1000);
     ngx_conf_merge_msec_value(conf->idempotency_window,
                               prev->idempotency_window, 86400000);
+    ngx_conf_merge_msec_value(conf->recall_window, prev->recall_window,
+                              120000);
     ngx_conf_merge_value(conf->read_on_fetch, prev->read_on_fetch, 1);
     ngx_conf_merge_uint_value(conf->reply_full, prev->reply_full, 0);
 
@@ -505,6 +589,13 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_im_inherit(cf, up, lcf);
 
+    if (lcf->pass) {
+        imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+
+        return ngx_http_im_redis_conf_prefix(&imcf->stores, &lcf->pass->value,
+                                             &conf->key_prefix);
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -519,22 +610,23 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if ((clcf->noname || clcf->lmt_excpt) && !lcf->pass && !lcf->status) {
+    if ((clcf->noname || clcf->lmt_excpt)
+        && !lcf->pass && !lcf->status && !lcf->health)
+    {
         lcf->pass = up->pass;
         lcf->status = up->status;
+        lcf->health = up->health;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = lcf->pass ? ngx_http_im_handler
                           : lcf->status ? ngx_http_im_status_handler
+                          : lcf->health ? ngx_http_im_health_handler
                           : NULL;
         }
     }
 
-    /* a body too large is refused here, in JSON, unless it is absurd */
-
-    if (lcf->pass && clcf->client_max_body_size != 0) {
-        clcf->client_max_body_size = ngx_max(clcf->client_max_body_size,
-                                             64 * 1024 * 1024);
+    if (lcf->pass) {
+        ngx_http_im_body_limit_set(lcf, clcf);
     }
 }
 
@@ -561,7 +653,7 @@ ngx_http_im_init_process(ngx_cycle_t *cycle)
 
     ngx_http_im_status_attach(imcf, cycle->log);
 
-    if (imcf->passes.nelts == 0) {
+    if (imcf->passes.nelts == 0 && !imcf->has_health) {
         return NGX_OK;
     }
 

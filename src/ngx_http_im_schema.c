@@ -15,7 +15,6 @@
 #define NGX_HTTP_IM_HEAD_GROUP_TYPE   35
 
 #define NGX_HTTP_IM_SEQ_LEN           15
-#define NGX_HTTP_IM_HEAD_REV_LEN      6
 #define NGX_HTTP_IM_TIME_LEN          13
 
 
@@ -189,6 +188,9 @@ ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
 
     row->text.data = p;
     row->text.len = last - p;
+
+    row->recalled = (row->type.len == 2 && row->type.data[1] == 'r');
+    row->type.len -= row->recalled;
 
     row->seq = ngx_http_im_id_msg_seq(&row->id);
 

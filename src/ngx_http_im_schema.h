@@ -16,6 +16,8 @@
 /* so many bytes of a head have all but the text of the last message */
 #define NGX_HTTP_IM_HEAD_PREFIX   "199"
 
+#define NGX_HTTP_IM_HEAD_REV_LEN  6
+
 
 typedef struct {
     ngx_uint_t    group;
@@ -41,7 +43,8 @@ typedef struct {
     ngx_str_t     time;
     ngx_str_t     type;
     ngx_str_t     from;
-    ngx_str_t     text;        /* escaped */
+    ngx_str_t     text;        /* escaped, "" once recalled */
+    ngx_uint_t    recalled;
 } ngx_http_im_row_t;
 
 
@@ -62,7 +65,8 @@ ngx_int_t ngx_http_im_front_parse(ngx_http_im_head_t *head, ngx_str_t *src);
 
 /*
  * What a group has of a member: "5", has read up to message 5; "5j", has
- * joined after it; both with "h7", hides the group while its last message is 7.
+ * joined after it; both with "h7", hides the group while its last message is
+ * message 7.
  */
 
 typedef struct {

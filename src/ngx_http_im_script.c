@@ -16,11 +16,24 @@ static const struct {
     { ngx_string("group_create"),
       ngx_string(ngx_http_im_script_group_create) },
     { ngx_string("group_add"), ngx_string(ngx_http_im_script_group_add) },
+    { ngx_string("group_alias"), ngx_string(ngx_http_im_script_group_alias) },
+    { ngx_string("group_set"), ngx_string(ngx_http_im_script_group_set) },
+    { ngx_string("group_leave"), ngx_string(ngx_http_im_script_group_leave) },
+    { ngx_string("group_remove"),
+      ngx_string(ngx_http_im_script_group_remove) },
+    { ngx_string("group_transfer"),
+      ngx_string(ngx_http_im_script_group_transfer) },
+    { ngx_string("group_dismiss"),
+      ngx_string(ngx_http_im_script_group_dismiss) },
     { ngx_string("groups"), ngx_string(ngx_http_im_script_groups) },
     { ngx_string("fronts"), ngx_string(ngx_http_im_script_fronts) },
     { ngx_string("unread"), ngx_string(ngx_http_im_script_unread) },
     { ngx_string("join"), ngx_string(ngx_http_im_script_join) },
-    { ngx_string("unjoin"), ngx_string(ngx_http_im_script_unjoin) }
+    { ngx_string("unjoin"), ngx_string(ngx_http_im_script_unjoin) },
+    { ngx_string("recall"), ngx_string(ngx_http_im_script_recall) },
+    { ngx_string("hide"), ngx_string(ngx_http_im_script_hide) },
+    { ngx_string("readers"), ngx_string(ngx_http_im_script_readers) },
+    { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 
 

@@ -42,6 +42,7 @@ CONF
     conf_server => <<'CONF',
         location /api/v2/im/ { im_pass store; }
         location /chat { im_pass store; }
+        location /im2 { im_pass store; }
         location /unix/ { im_pass unix:{{sock}}; }
         location /tcp/ { im_pass 127.0.0.1:{{redis_port}}; }
         location /host/ { im_pass localhost:{{redis_port}}; }
@@ -77,6 +78,11 @@ $t->start;
 
 my @settings = (
     'im_key_prefix app:;', 'im_user $remote_user;', 'im_user $http_x_user;',
+    'im_trusted on;', 'im_trusted off;', 'im_trusted private;',
+    'im_trusted $http_x_backend;', 'im_trusted "x$remote_user";',
+    'im_origin same;', 'im_origin any;', 'im_origin null;',
+    'im_origin https://a.example HTTP://[::1]:8080 capacitor://localhost;',
+    'im_origin same https://a.example;',
     'im_reply v1;', 'im_reply full;', 'im_read_on_fetch on;',
     'im_read_on_fetch off;', 'im_list_max 100;', 'im_page_size_max 50;',
     'im_max_body_size 128k;', 'im_max_message_size 16k;',
@@ -95,6 +101,14 @@ for my $s (@settings) {
     is($t->conf_fails(conf_http => $s, conf_server => $s, conf_im => $s),
        undef, "$s in all three");
 }
+
+for my $where ('= /x', '/x/', '~ ^/x', '@x') {
+    is($t->conf_fails(conf_http => '', conf_server =>
+           "location $where { im_health; }"),
+       undef, "im_health in location $where");
+}
+is($t->conf_fails(conf_http => '', location => '', conf_server =>
+       'location /x { im_health; }'), undef, 'im_health and a store only');
 
 for my $s ('', ' json', ' prometheus') {
     for my $where ('= /x', '/x/', '~ ^/x', '@x') {
@@ -228,6 +242,23 @@ refused('im_status beside im_pass', qr/im_status.*location of its own/,
     conf_server => "location /x/ { im_pass store;\n im_status; } #!");
 refused('im_pass beside im_status', qr/im_status.*location of its own/,
     conf_server => "location /x/ { im_status;\n im_pass store; } #!");
+for my $where (qw(conf_http conf_server)) {
+    refused("im_health in $where", qr/im_health.*not allowed here/,
+        $where => 'im_health; #!');
+}
+refused('im_health of a store', qr/arguments.*im_health/,
+    conf_server => 'location /x/ { im_health store; } #!');
+refused('im_health twice', qr/"im_health" directive is duplicate/,
+    conf_server => "location /x/ { im_health;\n im_health; } #!");
+for ('im_pass store', 'im_status') {
+    refused("im_health beside $_", qr/im_health.*location of its own/,
+        conf_server => "location /x/ { $_;\n im_health; } #!");
+    refused("$_ beside im_health", qr/im_health.*location of its own/,
+        conf_server => "location /x/ { im_health;\n $_; } #!");
+}
+like($t->conf_fails(conf_http => '', location => '', store => '',
+                    conf_server => 'location /x/ { im_health; }') // '',
+     qr/im_health.*add an im_pass/, 'im_health without a store');
 refused('a cache with the name of the figures', qr/im_status/, merged => 1,
     conf_http => 'im_cache zone=im_status:4m; #!');
 refused('im_redis in server', qr/im_redis.*not allowed here/,
@@ -243,6 +274,24 @@ for (qw(im_list_max im_page_size_max im_group_max_members
 }
 refused('a message larger than a body', qr/im_max_body_size/, merged => 1,
     conf_im => "im_max_message_size 100k; #!\n im_max_body_size 50k; #!");
+for ('yes', 'maybe', '1', 'ON', '""') {
+    refused("im_trusted $_", qr/im_trusted.*off.*on.*private/,
+        conf_im => "im_trusted $_; #!");
+}
+for ('https://a.example/', 'https://a.example/x', 'a.example', 'https://',
+     'https:a.example', '//a.example', 'https://a.example:0', '""',
+     'https://a.example:65536', 'https://a.example:x', 'https://a@b',
+     '"https://a b"', '*', 'https://[::1', 'self', 'https://a.example:',
+     '1http://a.example') {
+    refused("im_origin $_", qr/is no origin: im_origin takes/,
+        conf_im => "im_origin $_; #!");
+}
+refused("im_origin any $_", qr/im_origin.*any.*alone/,
+    conf_im => "im_origin any $_; #!") for 'same', 'https://a.example';
+like($t->conf_fails(conf_http => '', conf_server => '', conf_im =>
+         'im_trusted on; im_user $remote_user;') // $t->{check_output},
+     qr/\[warn\].*im_trusted on.*im_user is not used/,
+     'im_trusted on beside im_user: a warning');
 refused('im_idempotency_window x', qr/im_idempotency_window|invalid/,
     conf_im => 'im_idempotency_window x; #!');
 refused('set_im_conv_id of one user', qr/set_im_conv_id/,
@@ -265,6 +314,11 @@ for my $prefix (qw(/im/ /api/v2/im/ /unix/ /tcp/ /host/)) {
 }
 is($t->post('/chat/conv/list', { from_id => 'ann' })->status, 200,
    'location without a slash at its end');
+is($t->post($_, { from_id => 'ann' })->code, 'not_found', "not $_")
+    for qw(/chatconv/list /chatunread /chat/ /chat /chats/conv/list
+           /chat-2/unread /im2unread);
+is($t->post('/im2conv/abc', {})->code, 'not_found',
+   'nor with a conversation in the path');
 is($t->get('/site')->body, "site\n", 'the site beside it');
 
 is_deeply([ grep { !/^im:/ } @{ $t->redis('KEYS', '*') } ], [],

@@ -62,7 +62,7 @@ for my $row (rows(table($module, 'ngx_http_im_commands'))) {
 
 # --- defaults that are numbers, as the merge has them
 
-my %shown = ('65536' => '64k', '32768' => '32k', '86400000' => '24h');
+my %shown = ('262144' => '256k', '32768' => '32k', '86400000' => '24h');
 
 while ($module =~ /ngx_conf_merge_(?:size|uint|msec)_value\(conf->(\w+),
                    \s*prev->\w+,\s*(\d+)\)/gx)
@@ -98,6 +98,8 @@ my %call_of = (
     user => '/im/user/set', user_get => '/im/user/get',
     group_create => '/im/creat/group', group_add => '/im/add/group/merber',
     group_list => '/im/group/{conv_id}/list',
+    map({ ("group_$_" => "/im/group/{conv_id}/$_") }
+        qw(alias set leave remove transfer dismiss)),
 );
 
 my %fields = map { $_ => [] } values %call_of;

@@ -71,7 +71,7 @@ is_deeply([ grep { !$was{$_} } lint($copy) ], [], 'and breaks no rule');
 
 # --- it serves
 
-local $ENV{IM_MODULE} = "$copy/build/ngx_http_im_module.so";
+local $Test::IM::MODULE = "$copy/build/ngx_http_im_module.so";
 
 my $t = Test::IM->new(
     workers => 2,
@@ -100,8 +100,9 @@ $t->redis(DEL => "im:{c:$conv}:h");
 $t->redis(HSET => "im:{c:$conv}:h", 'a', 'b');
 is($t->post("/im/$path", { conv_id => $conv })->code, 'store_error',
    'a key of another type');
+$t->redis(DEL => "im:{c:$conv}:h");
 is($t->get("/im/$path")->code, 'method_not_allowed', 'GET');
-is($t->unread('bob'), 0, 'and the other calls are there');
+is($t->unread('cat'), 0, 'and the other calls are there');
 
 my $count = $t->get('/status')->json->{total}{requests};
 my %shown = map { $_ => $count->{$call}{$_} }

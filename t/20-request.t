@@ -285,7 +285,7 @@ subtest 'body in a file' => sub {
         is($r->body, '{}', 'chunked');
         ok(last_msg() eq $long . 'y', 'stored');
         is_refused($t->post("$path/send/msg", '{'), 'bad_json', 'bad JSON');
-        is_refused($t->post("$path/send/msg", '{}' . ' ' x 70000),
+        is_refused($t->post("$path/send/msg", '{}' . ' ' x 270000),
                    'body_too_large', 'too large');
         is($t->post("$path/group/$group/list", '')->status, 200, 'empty');
     }
@@ -293,16 +293,16 @@ subtest 'body in a file' => sub {
 
 subtest 'size of the body' => sub {
     my $fit = '{"from_id":"ann"}';
-    $fit .= ' ' x (65536 - length $fit);
+    $fit .= ' ' x (262144 - length $fit);
 
-    is($t->post('/im/unread', $fit)->status, 200, '64k');
-    is_refused($t->post('/im/unread', "$fit "), 'body_too_large', '64k + 1');
+    is($t->post('/im/unread', $fit)->status, 200, '256k');
+    is_refused($t->post('/im/unread', "$fit "), 'body_too_large', '256k + 1');
 
     my @chunked = (head('/im/unread', 'Transfer-Encoding: chunked'));
     is($t->request($chunked[0] . chunked(unpack '(a4000)*', $fit))->status,
-       200, '64k chunked');
+       200, '256k chunked');
     is_refused($t->request($chunked[0] . chunked(unpack '(a4000)*', "$fit ")),
-               'body_too_large', '64k + 1 chunked');
+               'body_too_large', '256k + 1 chunked');
 
     my $c = $t->connect;
     $c->send(head('/im/unread', 'Content-Length: 500000'));
@@ -317,7 +317,7 @@ subtest 'size of the body' => sub {
     ok(!$next || $next->status == 200, 'which is answered, or cut off');
 
     my $before = $t->snapshot;
-    my $big = json('x' x 70000);
+    my $big = json('x' x 270000);
     is_refused($t->post('/im/send/msg', $big), 'body_too_large', 'a send');
     is_deeply($t->snapshot, $before, 'stored nothing');
     is($t->post('/im/unread', '{}' . ' ' x 3_000_000)->status, 413,
@@ -339,7 +339,7 @@ subtest 'Expect: 100-continue' => sub {
 
     $c = $t->connect;
     $c->send(head('/im/send/msg', 'Expect: 100-continue',
-                  'Content-Length: 100000'));
+                  'Content-Length: 300000'));
     $r = $c->read_response;
     is_refused($r, 'body_too_large', 'too large');
     ok(!$r->continued, 'refused without asking for the body');
@@ -363,7 +363,7 @@ subtest 'HTTP/2' => sub {
         # curl shows no answer that comes while it is still sending
         skip 'no nghttp (package nghttp2-client)', 1
             if system('nghttp --version >/dev/null 2>&1');
-        my $big = $t->write_file('big', '{}' . ' ' x 70000);
+        my $big = $t->write_file('big', '{}' . ' ' x 270000);
         for my $how ([], ['--no-content-length']) {
             my $out = $t->run('nghttp', '-v', @$how, '-d', $big,
                 'http://127.0.0.1:' . $t->h2_port . '/im/unread');

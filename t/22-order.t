@@ -11,8 +11,10 @@ use Test::More;
 use Test::IM;
 
 my $t = Test::IM->new(
+    conf_http => 'map $http_x_user $backend { "" on; }',
     conf_im => <<'CONF',
         im_user $http_x_user;
+        im_trusted $backend;
         im_group_max_members 4;
 CONF
 )->start;
@@ -92,7 +94,7 @@ msg_too_long
 --- call
 /im/conv/nosuch
 --- json
-{"x":"{{x 70000}}"}
+{"x":"{{x 270000}}"}
 --- code
 body_too_large
 
@@ -168,15 +170,15 @@ bad_request
 --- error_like
 member
 
-=== 404 before 403: unknown message asked about by a stranger
+=== 403 before 404: unknown message asked about by a stranger
 --- call
 /im/conv/{{some}}/read
 --- json
 {"from_id":"eve","msg_id":"{{msg}}"}
 --- code
-msg_not_found
+not_member
 --- error_like
-msg_id
+conv_id
 
 === 404 before 409: members for an unknown group
 --- call
@@ -354,7 +356,7 @@ client_msg_id
 --- call
 /im/send/msg
 --- json
-{"from_id":"ann","to_id":"bob","msg":"x","msg_type":0,"x":"{{x 65536}}"}
+{"from_id":"ann","to_id":"bob","msg":"x","msg_type":0,"x":"{{x 262144}}"}
 --- code
 body_too_large
 

@@ -10,7 +10,8 @@ use Test::More;
 use Test::IM;
 
 my $t = Test::IM->new(
-    conf_im => 'im_user $http_x_user;',
+    conf_http => 'map $http_x_user $backend { "" on; }',
+    conf_im => 'im_user $http_x_user; im_trusted $backend;',
     conf_server => <<'CONF',
         location /trusted/ { im_pass store; }
         location /basic/ {
@@ -20,6 +21,7 @@ my $t = Test::IM->new(
             im_user $remote_user;
         }
         location /fixed/ { im_pass store; im_user ann; }
+        location /strict/ { im_pass store; im_user $http_x_user; }
 CONF
 );
 $t->write_file('users', "ann:{PLAIN}secret\n");
@@ -65,7 +67,45 @@ $t->done;
 done_testing;
 
 __DATA__
-=== empty: a trusted backend
+=== empty: nobody
+--- call
+/strict/send/msg
+--- request_header
+X-User:
+--- json
+{"from_id":"ann","to_id":"bob","msg":"x","msg_type":0}
+--- code
+forbidden
+--- error_like
+im_user
+
+=== empty: nobody reads, either
+--- call
+/strict/conv/{{g}}
+--- json
+{}
+--- code
+forbidden
+--- error_like
+im_user
+
+=== empty: nor sees profiles
+--- call
+/strict/user/get
+--- json
+{"ids":["ann"]}
+--- code
+forbidden
+
+=== empty, but 400 comes first
+--- call
+/strict/send/msg
+--- json
+{"from_id":"ann","to_id":"bob","msg":"x","msg_type":9}
+--- code
+bad_request
+
+=== empty: a trusted backend by im_trusted
 --- call
 /im/send/msg
 --- request_header

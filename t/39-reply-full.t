@@ -141,7 +141,7 @@ my @bad = (
     [ 'conv_page', 'conv_not_found', '/im/conv/nosuch', {} ],
     [ 'send', 'not_member', '/im/send/msg', { from_id => 'eve',
       conv_id => $group, msg => 'x', msg_type => 0 } ],
-    [ 'unread', 'body_too_large', '/im/unread', 'x' x 70000 ],
+    [ 'unread', 'body_too_large', '/im/unread', 'x' x 270000 ],
 );
 for (@bad) {
     my ($call, $code, $path, $body) = @$_;

@@ -12,15 +12,16 @@ use Test::More;
 use Test::IM;
 
 my $seed  = $ENV{IM_SEED}  || time ^ $$;
-my $steps = $ENV{IM_STEPS} || 2500;
+my $steps = $ENV{IM_STEPS} || 5000;
 srand $seed;
 note("IM_SEED=$seed");
 
-my $t = Test::IM->new(workers => 2)->start;
+my $t = Test::IM->new(workers => 2, conf_im => 'im_recall_window 0;')->start;
 
 my @users = ('u1', 'x' x 64, 'y' x 64, 'CKD_P_903000000000001', 'a:b@c.d-e',
              '0');
-my %conv;       # id => { type, users, msgs, join, read, time }
+my %conv;       # id => { type, users, owner, msgs, join, read, seen, hidden,
+                #         time }
 my (@log, @failed);
 
 sub pick { $_[rand @_] }
@@ -38,19 +39,25 @@ sub unread {
                                      $c->{own}{$user} // 0);
 }
 
-sub mine { my $u = shift; grep { exists $_->{join}{$u} } values %conv }
+sub mine {
+    my $u = shift;
+    grep { exists $_->{join}{$u} && !$_->{hidden}{$u} } values %conv;
+}
 
 sub reads {
     my ($c, $user, $seq) = @_;
     $c->{read}{$user} = max $c->{read}{$user} // 0, $seq;
+    $c->{seen}{$user} = max $c->{seen}{$user} // 0, $seq     # joining is not
+        if $seq >= $c->{join}{$user};
 }
 
 sub stored {
     my ($c, $from, $text, $type, $r) = @_;
     push @{ $c->{msgs} }, { from => $from, msg => $text, type => $type,
                             id => $r->msg_id, time => $r->msg_time };
-    $c->{own}{$from} = last_seq($c);
+    $c->{own}{$from} = $c->{seen}{$from} = last_seq($c);
     $c->{time} = $r->msg_time;
+    $c->{hidden} = {};
 }
 
 
@@ -90,10 +97,23 @@ sub check_page {
     my ($c, $page, $no, $size) = @_;
     my @want = grep { defined } (reverse @{ $c->{msgs} })
                [ ($no - 1) * $size .. $no * $size - 1 ];
+    check_messages($c, $page, \@want, "page $no of $size of $c->{id}");
+}
+
+sub check_messages {
+    my ($c, $page, $want, $what) = @_;
     same(join(' ', map { "$_->{msg_id},$_->{from_id},$_->{msg},$_->{from_time}"
              } @$page),
-         join(' ', map { "$_->{id},$_->{from},$_->{msg},$_->{time}" } @want),
-         "page $no of $size of $c->{id}");
+         join(' ', map { "$_->{id},$_->{from},$_->{msg},$_->{time}" } @$want),
+         $what);
+}
+
+sub check_readers {
+    my $c = shift;
+    same(join(' ', @{ $t->readers($c->{id}) }),
+         join(' ', map { my $n = $c->{seen}{$_};
+                         ($_ => $n ? $c->{msgs}[$n - 1]{id} : '')
+              } @{ $c->{users} }), "readers of $c->{id}");
 }
 
 
@@ -182,7 +202,7 @@ my %step = (
         my $id = $t->group($owner, \@more, rand() < 0.5 ? ()
             : (conv_id => pick("g$made", "$made" . 'z' x (64 - length $made))));
         $conv{$id} = { id => $id, type => 1, users => \@all, msgs => [],
-                       join => { map { $_ => 0 } @all } };
+                       owner => $owner, join => { map { $_ => 0 } @all } };
         return "$id by $owner: @more";
     },
     join => sub {
@@ -195,6 +215,46 @@ my %step = (
             $c->{join}{$_} = last_seq($c);
         }
         return "@new into $c->{id}";
+    },
+    cursor => sub {
+        my $c = pick(grep { last_seq($_) } values %conv) or return;
+        my ($user, $size) = (pick(undef, @{ $c->{users} }), pick(1, 2, 7, 50));
+        my $last = last_seq($c);
+        my $way = pick('before', 'after');
+        my $seq = $way eq 'after' && rand() < 0.2 ? 0 : 1 + int rand $last;
+        my ($from, $to) = $way eq 'before'
+            ? (max(1, $seq - $size), $seq - 1)
+            : ($seq + 1, $seq + $size < $last ? $seq + $size : $last);
+        my $page = $t->page($c->{id}, page_size => $size,
+            $way => $seq ? $c->{msgs}[$seq - 1]{id} : '',
+            defined $user ? (from_id => $user) : ());
+        my @want = reverse @{ $c->{msgs} }[ $from - 1 .. $to - 1 ];
+        check_messages($c, $page, \@want, "$way $seq of $c->{id}");
+        reads($c, $user, $to) if defined $user && $way eq 'after' && @want;
+        return ($user // 'a backend') . " $way $seq of $c->{id}, $size";
+    },
+    recall => sub {
+        my $c = pick(grep { last_seq($_) } values %conv) or return;
+        my $m = $c->{msgs}[rand() < 0.3 ? -1 : rand @{ $c->{msgs} }];
+        my $user = pick(@{ $c->{users} }, $m->{from}, $m->{from});
+        my $r = $t->post('/im/msg/recall', { conv_id => $c->{id},
+                         msg_id => $m->{id}, from_id => $user });
+        my $may = $user eq $m->{from} || $user eq ($c->{owner} // ' ');
+        same($r->code || $r->body, $may ? '{}' : 'forbidden', 'recall');
+        $m->{msg} = '' if $may;
+        return "$user recalls $m->{id} of $c->{id}";
+    },
+    hide => sub {
+        my $c = pick(values %conv) or return;
+        my $user = pick(@{ $c->{users} });
+        $t->hide($user => $c->{id});
+        $c->{hidden}{$user} = 1;
+        return "$user hides $c->{id}";
+    },
+    readers => sub {
+        my $c = pick(values %conv) or return;
+        check_readers($c);
+        return $c->{id};
     },
     total => sub {
         my $user = pick(@users);
@@ -210,7 +270,8 @@ my %step = (
 my @deck = map { my ($name, $times) = @$_; ($name) x $times } (
     [ send_to => 6 ], [ send_in => 8 ], [ read => 4 ], [ page => 4 ],
     [ from_to => 3 ], [ join => 2 ], [ create => 1 ], [ stranger => 1 ],
-    [ total => 5 ], [ list => 4 ],
+    [ total => 5 ], [ list => 4 ], [ cursor => 3 ], [ recall => 2 ],
+    [ hide => 2 ], [ readers => 2 ],
 );
 
 my $done = 0;
@@ -235,6 +296,7 @@ if (!@failed) {
         same($t->unread($user), $sum, "total of $user");
     }
     for my $c (values %conv) {
+        check_readers($c);
         next if !$c->{type};
         same(join(' ', map { $_->{id} } @{ $t->members($c->{id}) }),
              "@{ $c->{users} }", "members of $c->{id}");

@@ -241,14 +241,14 @@ sub sequence {
     $t->post('/im/nosuch', {}, @close) for 1 .. 2;
     $t->get('/im/unread');
     $t->get('/im/nosuch');
-    $t->post('/im/unread', ' ' x 70000, @close);
+    $t->post('/im/unread', ' ' x 270000, @close);
     $t->post('/im/user/set', { users => [ { id => $x, name => 'X' } ] }, @close);
     $t->post('/im/user/get', { ids => [ $x, $y ] }, @close) for 1 .. 2;
     $t->h2('/im/nosuch', '{}');
     $t->h2('/im/unread', { from_id => $y });
     $t->request("POST /im/unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
         . "Connection: close\r\n\r\n"
-        . sprintf("%x\r\n%s\r\n0\r\n\r\n", 66000, ' ' x 66000));
+        . sprintf("%x\r\n%s\r\n0\r\n\r\n", 263000, ' ' x 263000));
 }
 
 my %expect = (

@@ -207,9 +207,10 @@ for my $how ('off', 'zone=z:32k', 'zone=z:256k') {
 {
     my $t = site('zone=z:1m');
     my $conv = $t->say(a => 'b', 'z' x 3900)->conv_id;
+    my $had = rows_asked($t);       # of the setup
     for (1 .. 2) {
         is(length $t->page($conv)->[0]{msg}, 3900, 'a long message');
-        is(rows_asked($t), $_, 'and its row asked for');
+        is(rows_asked($t) - $had, $_, 'and its row asked for');
     }
     $t->done;
 }

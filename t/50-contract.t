@@ -18,7 +18,8 @@ my $t = Test::IM->new(
              . " connect_timeout ${ms_wait}ms;",
     conf_server => <<'CONF',
         location /who/ { im_pass store; im_user $http_x_user; }
-        location /few/ { im_pass store; im_group_max_members 2; }
+        location /few/ { im_pass store; im_group_max_members 2; im_groups_max 1;
+                         im_recall_window 1ms; }
 CONF
 )->start;
 
@@ -199,6 +200,11 @@ sub refuses {
 }
 
 my %msg = (from_id => $p, to_id => $d, msg => 'x', msg_type => 0);
+my $late = $t->call('/im/send/msg', \%msg)->msg_id;
+$t->call('/im/creat/group', { owner_id => $p, name => 'g', conv_id => 'many',
+                              member => [ map { "m$_" } 1 .. 200 ] });
+$t->call('/im/creat/group', { owner_id => $p, name => 'g', conv_id => 'over' });
+$t->call('/im/group/over/dismiss', { from_id => $p });
 my $before = $t->snapshot;
 
 refuses(bad_json => '/im/send/msg', '{');
@@ -219,7 +225,13 @@ refuses(not_group => '/im/add/group/merber', { conv_id => $conv,
                                                member => ['x'] });
 refuses(group_full => '/few/add/group/merber', { conv_id => 'xxxxx1',
                                                  member => ['x'] });
-refuses(body_too_large => '/im/send/msg', ' ' x 65537);
+refuses(is_owner => '/im/group/many/leave', { from_id => $p });
+refuses(dismissed => '/im/send/msg', { %msg, conv_id => 'over' });
+refuses(group_too_large => '/im/conv/many/readers', {});
+refuses(too_many_groups => '/few/creat/group', { owner_id => $p, name => 'x' });
+refuses(recall_expired => '/few/msg/recall', { conv_id => $conv, msg_id => $late,
+                                               from_id => $p });
+refuses(body_too_large => '/im/send/msg', ' ' x 262145);
 refuses(msg_too_long => '/im/send/msg', { %msg, msg => 'x' x 32769 });
 is_deeply($t->snapshot, $before, 'no key has changed');
 
@@ -253,12 +265,12 @@ refuses(store_unavailable => '/im/send/msg', \%msg);
 refuses(store_unavailable => "/im/conv/$conv", {});
 refuses(store_unavailable => '/im/conv/list', { from_id => $p });
 refuses(bad_request => '/im/send/msg', {});     # judged without a store
-refuses(body_too_large => '/im/send/msg', ' ' x 65537);
+refuses(body_too_large => '/im/send/msg', ' ' x 262145);
 
-# not given by any call as it is: dismissed (no group can be dismissed),
-# too_many_requests (limit_req is the site's), internal
+# not given by any call as it is: too_many_requests (limit_req is the site's),
+# internal
 is_deeply([ grep { !$provoked{$_} } sort keys %STATUS ],
-          [qw(dismissed internal too_many_requests)],
+          [qw(internal too_many_requests)],
           'every code was provoked');
 
 $t->done;

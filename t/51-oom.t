@@ -28,7 +28,8 @@ my $full = $ENV{ASAN_OPTIONS} ? 1 : 0;
 my $t = Test::IM->new(
     redis => 0,
     store => "server unix:{{sock}}; timeout ${scale}s; max_pending 8;",
-    conf_im => 'im_reply full; im_user $http_user;',
+    conf_http => 'map $http_user $backend { "" on; }',
+    conf_im => 'im_reply full; im_user $http_user; im_trusted $backend;',
     conf_main => 'env IM_OOM;',
 );
 my ($lib, $file) = map { "$t->{dir}/$_" } qw(oom.so oom);

@@ -15,7 +15,6 @@ use Test::More;
 use Test::IM;
 
 my $t = Test::IM->new(
-    conf_im => 'im_max_body_size 256k;',
     conf_server => 'location /wide/ { im_pass store; im_max_body_size 1m;'
                    . ' im_group_max_members 10000; }',
 )->start;

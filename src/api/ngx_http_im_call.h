@@ -44,6 +44,10 @@ typedef struct {
 } ngx_http_im_op_t;
 
 
+/* for recall_window */
+#define NGX_HTTP_IM_RECALL_OFF   ((ngx_msec_t) NGX_MAX_INT_T_VALUE)
+
+
 /* who may add members, where the caller is known */
 
 typedef enum {
@@ -65,6 +69,7 @@ typedef struct {
     ngx_uint_t                     group_add;  /* ngx_http_im_group_add_e */
     ngx_uint_t                     groups_max;
     ngx_msec_t                     idempotency_window;
+    ngx_msec_t                     recall_window; /* 0: without end */
     ngx_flag_t                     read_on_fetch;
     ngx_uint_t                     reply_full;
 } ngx_http_im_options_t;
@@ -123,16 +128,18 @@ struct ngx_http_im_call_s {
     ngx_str_t                      made_msg;  /* X-IM-Msg-Id */
     ngx_str_t                      made_time; /* X-IM-Msg-Time */
 
+    unsigned                       trusted:1; /* the maker says that the
+                                                 caller may act for anybody */
     unsigned                       pair:1;    /* conv_id has the form of a
                                                  1:1's, see conv.h */
 };
 
 
 /*
- * For whoever makes calls: create; set call->user; check; run, and after
- * NGX_AGAIN submit the job and run again from its handler, until run returns
- * something else.  conv_id is that of the path, or empty; NULL when out of
- * memory.
+ * For whoever makes calls: create; set call->user or call->trusted; check;
+ * run, and after NGX_AGAIN submit the job and run again from its handler,
+ * until run returns something else.  conv_id is that of the path, or empty;
+ * NULL when out of memory.
  */
 ngx_http_im_call_t *ngx_http_im_call_create(ngx_http_im_call_env_t *env,
     ngx_http_im_job_t *job, const ngx_http_im_op_t *op, ngx_str_t *conv_id);
@@ -203,9 +210,7 @@ ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
 /* the reply is not what the schema has there */
 ngx_int_t ngx_http_im_call_store_error(ngx_http_im_call_t *call);
 
-/* the form of an id: NGX_OK, or refused */
-ngx_int_t ngx_http_im_call_check_conv_id(ngx_http_im_call_t *call,
-    const char *field, ngx_str_t *id);
+/* the form of a user's id: NGX_OK, or refused */
 ngx_int_t ngx_http_im_call_check_user_id(ngx_http_im_call_t *call,
     const char *field, ngx_str_t *id);
 

@@ -36,6 +36,24 @@ ngx_http_im_conv_pair_id(ngx_pool_t *pool, ngx_str_t *a, ngx_str_t *b,
 }
 
 
+ngx_uint_t
+ngx_http_im_conv_pair_users(ngx_str_t *first, ngx_str_t *second,
+    ngx_str_t *users)
+{
+    u_char      *p;
+    ngx_uint_t   swap;
+
+    swap = (ngx_http_im_id_order(first, second) > 0);
+
+    p = ngx_sprintf(users->data, "%V %V ", swap ? second : first,
+                    swap ? first : second);
+
+    users->len = p - users->data;
+
+    return swap;
+}
+
+
 void
 ngx_http_im_conv_set(ngx_http_im_call_t *call, ngx_str_t *conv_id)
 {
@@ -59,7 +77,13 @@ ngx_http_im_conv_check(ngx_http_im_call_t *call)
 {
     call->pair = ngx_http_im_id_is_pair(&call->conv_id);
 
-    return ngx_http_im_call_check_conv_id(call, "conv_id", &call->conv_id);
+    if (ngx_http_im_id_conv_valid(&call->conv_id)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_error_set(call->pool, &call->error,
+                                 NGX_HTTP_IM_BAD_REQUEST,
+                                 "conv_id must be " NGX_HTTP_IM_ID_CONV_FORM);
 }
 
 
@@ -125,7 +149,9 @@ ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    *position = value.seq;
+    /* joining is not reading: the last message before it is unread, too */
+
+    *position = value.seq - value.joined;
 
     return NGX_OK;
 }
@@ -192,8 +218,8 @@ ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call)
         return ngx_http_im_call_store_error(call);
     }
 
-    if (call->user.len
-        && ngx_http_im_conv_user_index(&head, &call->user) == NGX_DECLINED)
+    if (call->from_id.len
+        && ngx_http_im_conv_user_index(&head, &call->from_id) == NGX_DECLINED)
     {
         return ngx_http_im_call_error(call, NGX_HTTP_IM_NOT_MEMBER);
     }

@@ -23,6 +23,14 @@ ngx_int_t ngx_http_im_conv_pair_id(ngx_pool_t *pool, ngx_str_t *a,
     ngx_str_t *b, ngx_str_t *id);
 
 
+/* of both, each with a space behind it */
+#define NGX_HTTP_IM_PAIR_USERS_LEN   (2 * (NGX_HTTP_IM_ID_MAX + 1))
+
+/* "A B " in the order of bytes into users->data; is it the first that is B? */
+ngx_uint_t ngx_http_im_conv_pair_users(ngx_str_t *first, ngx_str_t *second,
+    ngx_str_t *users);
+
+
 /* these set call->conv_id and call->pair, or call->pair only */
 
 /* the conversation that the body names */
@@ -44,7 +52,10 @@ ngx_http_im_cmd_t *ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call,
 ngx_http_im_cmd_t *ngx_http_im_conv_member_fetch(ngx_http_im_call_t *call,
     ngx_str_t *conv_id, ngx_str_t *user);
 
-/* NGX_OK; NGX_DONE: not a member; or refused, also where member is NULL */
+/*
+ * Up to which message the member has read, 0 or -1 if that is none.  NGX_OK;
+ * NGX_DONE: not a member; or refused, also where member is NULL.
+ */
 ngx_int_t ngx_http_im_conv_member_parse(ngx_http_im_call_t *call,
     ngx_http_im_head_t *head, ngx_http_im_cmd_t *member, int64_t *position);
 
@@ -56,7 +67,8 @@ ngx_http_im_cmd_t *ngx_http_im_conv_inbox_add(ngx_http_im_call_t *call,
 
 /*
  * A step in place of those of a call on groups, where the id is that of a 1:1:
- * refused as not_group, not_member or conv_not_found.
+ * refused as not_group, or, if call->from_id is not one of its users, as
+ * not_member or conv_not_found.
  */
 ngx_int_t ngx_http_im_conv_refuse_pair(ngx_http_im_call_t *call);
 

@@ -1,6 +1,7 @@
 
 #include "ngx_http_im_convs.h"
 #include "ngx_http_im_conv.h"
+#include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
 
 
@@ -71,29 +72,82 @@ void
 ngx_http_im_convs_fetch(ngx_http_im_call_t *call, ngx_http_im_convs_t *convs,
     ngx_str_t *user, ngx_uint_t limit)
 {
-    u_char     stop[NGX_INT_T_LEN];
-    ngx_str_t  argv[4];
+    int64_t                      newest, oldest, end;
+    ngx_str_t                    argv[4];
+    ngx_http_im_convs_filter_t  *filter;
+
+    filter = &convs->filter;
+    newest = -1;
+    oldest = -1;
 
     convs->user = user;
     convs->limit = ngx_min(limit, NGX_HTTP_IM_CONVS_INBOX_MAX);
 
-    ngx_str_set(&argv[0], "ZREVRANGE");
+    /* a score is not newer than the last message, and of the same step */
+
+    if (filter->set) {
+        newest = filter->until;
+        ngx_http_im_inbox_step(filter->since, &oldest, &end);
+    }
+
+    convs->inbox = ngx_http_im_convs_inbox_fetch(call, user, newest, oldest,
+                                                 convs->limit);
+
+    ngx_str_set(&argv[0], "ZRANGE");
     ngx_str_set(&argv[2], "0");
-    argv[3].data = stop;
-    argv[3].len = ngx_sprintf(stop, "%ui", convs->limit - 1) - stop;
-
-    convs->inbox = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                        NGX_HTTP_IM_USER_INBOX, user, argv, 4);
-
     ngx_str_set(&argv[3], NGX_HTTP_IM_CONVS_GROUPS_STOP);
 
     convs->groups = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                          NGX_HTTP_IM_USER_GROUPS, user, argv,
                                          4);
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im convs fetch user:\"%V\" limit:%ui job:%p",
-                   user, convs->limit, call->job);
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im convs fetch user:\"%V\" limit:%ui filter:%ui job:%p",
+                   user, convs->limit, filter->set, call->job);
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_convs_inbox_fetch(ngx_http_im_call_t *call, ngx_str_t *user,
+    int64_t newest, int64_t oldest, ngx_uint_t limit)
+{
+    u_char      n[NGX_INT_T_LEN], max[NGX_INT64_LEN], min[NGX_INT64_LEN];
+    ngx_str_t   argv[7];
+    ngx_uint_t  argc;
+
+    argc = 4;
+    ngx_str_set(&argv[0], "ZREVRANGE");
+    ngx_str_set(&argv[2], "0");
+    argv[3].data = n;
+    argv[3].len = ngx_sprintf(n, "%ui", limit - 1) - n;
+
+    if (newest != -1 || oldest != -1) {
+        argc = 7;
+        ngx_str_set(&argv[0], "ZREVRANGEBYSCORE");
+        ngx_str_set(&argv[2], "+inf");
+        ngx_str_set(&argv[3], "-inf");
+        ngx_str_set(&argv[4], "LIMIT");
+        ngx_str_set(&argv[5], "0");
+        argv[6].data = n;
+        argv[6].len = ngx_sprintf(n, "%ui", limit) - n;
+    }
+
+    if (newest != -1) {
+        argv[2].data = max;
+        argv[2].len = ngx_sprintf(max, "%L", newest) - max;
+    }
+
+    if (oldest != -1) {
+        argv[3].data = min;
+        argv[3].len = ngx_sprintf(min, "%L", oldest) - min;
+    }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im convs inbox from:%L to:%L limit:%ui job:%p",
+                   newest, oldest, limit, call->job);
+
+    return ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ, NGX_HTTP_IM_USER_INBOX,
+                                user, argv, argc);
 }
 
 

@@ -14,7 +14,7 @@
 /*
  * The conversations of a user.
  *
- * ZREVRANGE inbox, ZREVRANGE groups -> ids of 1:1s and groups; then either the
+ * ZREVRANGE inbox, ZRANGE groups -> ids of 1:1s and groups; then either the
  * whole of them, where all are shown:
  *     MGET head of the 1:1s -> heads,
  *     script groups "1" -> position and head, users, info of each group;
@@ -40,6 +40,7 @@ typedef struct {
     ngx_http_im_cmd_t        *cmd;        /* its reply has the row ... */
     ngx_uint_t                n;          /* ... as its n-th element */
     unsigned                  whole:1;    /* not only the front */
+    unsigned                  hidden:1;   /* by the user */
 
     ngx_http_im_head_t        head;
     int64_t                   unread;
@@ -52,6 +53,15 @@ typedef struct {
     ngx_http_im_profile_t    *sender;     /* who has */
 } ngx_http_im_convs_row_t;
 
+/* which of them are kept, apart from those that are not hidden */
+
+typedef struct {
+    int64_t                   since;      /* ms: the last message is newer */
+    int64_t                   until;      /* ms: and is not newer */
+    ngx_uint_t                unread;     /* something is */
+    ngx_uint_t                set;        /* any of these matters */
+} ngx_http_im_convs_filter_t;
+
 typedef struct {
     ngx_str_t                *user;
     ngx_http_im_cmd_t        *inbox;
@@ -61,6 +71,7 @@ typedef struct {
     ngx_uint_t                npairs;     /* of them */
     ngx_uint_t                limit;      /* of entries of the inbox */
     ngx_uint_t                cleaned;    /* places without a membership */
+    ngx_http_im_convs_filter_t  filter;
 } ngx_http_im_convs_t;
 
 
@@ -69,9 +80,16 @@ extern const ngx_http_im_field_t  ngx_http_im_convs_fields[];
 
 ngx_int_t ngx_http_im_convs_check(ngx_http_im_call_t *call);
 
-/* the first round, for a zeroed struct */
+/*
+ * The first round, for a struct that is zero but for the filter, which may
+ * leave out what no entry of the inbox can match.
+ */
 void ngx_http_im_convs_fetch(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_str_t *user, ngx_uint_t limit);
+
+/* entries of an inbox by scores, the highest first; -1: without a bound */
+ngx_http_im_cmd_t *ngx_http_im_convs_inbox_fetch(ngx_http_im_call_t *call,
+    ngx_str_t *user, int64_t newest, int64_t oldest, ngx_uint_t limit);
 
 /* its replies become rows; NGX_OK, NGX_ERROR, or refused */
 ngx_int_t ngx_http_im_convs_rows_create(ngx_http_im_call_t *call,
@@ -94,9 +112,9 @@ ngx_int_t ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t *row);
 
 /*
- * Parses rows and keeps those that are the user's conversations, the newest
- * first; unique: a conversation may be there twice.  NGX_OK, NGX_ERROR, or
- * refused.
+ * Parses rows and keeps the user's conversations that are not hidden and match
+ * the filter, the newest first; unique: a conversation may be there twice.
+ * NGX_OK, NGX_ERROR, or refused.
  */
 ngx_int_t ngx_http_im_convs_rows_sort(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_http_im_convs_row_t **rows,

@@ -4,6 +4,8 @@
 #include "ngx_http_im_id.h"
 
 
+static ngx_uint_t ngx_http_im_convs_user_index(ngx_http_im_convs_t *convs,
+    ngx_http_im_convs_row_t *row);
 static ngx_int_t ngx_http_im_convs_front_parse(ngx_http_im_call_t *call,
     ngx_http_im_convs_t *convs, ngx_http_im_reply_t *reply,
     ngx_http_im_convs_row_t *row);
@@ -52,13 +54,23 @@ ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
 
     if (rc == NGX_OK) {
         row->unread = ngx_max(row->head.seq - position, 0);
+        row->hidden = row->head.hidden[ngx_http_im_convs_user_index(convs,
+                                                                    row)];
     }
 
     return rc;
 }
 
 
-/* the positions are in the order of the ids */
+/* of the two users of a 1:1, who are in the order of their ids */
+
+static ngx_uint_t
+ngx_http_im_convs_user_index(ngx_http_im_convs_t *convs,
+    ngx_http_im_convs_row_t *row)
+{
+    return ngx_http_im_id_order(convs->user, &row->peer) > 0;
+}
+
 
 static ngx_int_t
 ngx_http_im_convs_front_parse(ngx_http_im_call_t *call,
@@ -66,7 +78,7 @@ ngx_http_im_convs_front_parse(ngx_http_im_call_t *call,
     ngx_http_im_convs_row_t *row)
 {
     ngx_str_t   front;
-    ngx_uint_t  mine;
+    ngx_uint_t  i;
 
     if (ngx_http_im_reply_string(reply, &front) != NGX_OK) {
         return ngx_http_im_call_store_error(call);
@@ -80,9 +92,10 @@ ngx_http_im_convs_front_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    mine = (ngx_http_im_id_order(convs->user, &row->peer) > 0);
+    i = ngx_http_im_convs_user_index(convs, row);
 
-    row->unread = ngx_max(row->head.seq - row->head.read[mine], 0);
+    row->unread = ngx_max(row->head.seq - row->head.read[i], 0);
+    row->hidden = row->head.hidden[i];
 
     return NGX_OK;
 }
@@ -123,6 +136,8 @@ ngx_http_im_convs_group_parse(ngx_http_im_call_t *call,
     {
         return ngx_http_im_call_store_error(call);
     }
+
+    row->hidden = (position.hidden == row->head.seq);
 
     if (row->whole
         && (ngx_http_im_reply_string(&elts[1], &row->users) != NGX_OK

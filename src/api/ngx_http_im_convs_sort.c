@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_convs.h"
+#include "ngx_http_im_atoi.h"
 #include "ngx_http_im_group.h"
 #include "ngx_http_im_id.h"
 
@@ -8,6 +9,8 @@
 #define NGX_HTTP_IM_CONVS_CLEAN_MAX   16
 
 
+static ngx_uint_t ngx_http_im_convs_row_matches(ngx_http_im_convs_t *convs,
+    ngx_http_im_convs_row_t *row);
 static ngx_uint_t ngx_http_im_convs_rows_unique(
     ngx_http_im_convs_row_t **rows, ngx_uint_t n);
 static int ngx_libc_cdecl ngx_http_im_convs_time_compare(const void *one,
@@ -31,7 +34,11 @@ ngx_http_im_convs_rows_sort(ngx_http_im_call_t *call,
         rc = ngx_http_im_convs_row_parse(call, convs, row);
 
         if (rc == NGX_OK) {
-            rows[n++] = row;
+
+            if (ngx_http_im_convs_row_matches(convs, row)) {
+                rows[n++] = row;
+            }
+
             continue;
         }
 
@@ -58,6 +65,26 @@ ngx_http_im_convs_rows_sort(ngx_http_im_call_t *call,
     *nrows = n;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_im_convs_row_matches(ngx_http_im_convs_t *convs,
+    ngx_http_im_convs_row_t *row)
+{
+    int64_t                      time;
+    ngx_http_im_convs_filter_t  *filter;
+
+    filter = &convs->filter;
+
+    if (row->hidden || !filter->set) {
+        return !row->hidden;
+    }
+
+    time = ngx_http_im_atoi(row->head.time.data, row->head.time.len);
+
+    return time > filter->since && time <= filter->until
+           && (row->unread || !filter->unread);
 }
 
 

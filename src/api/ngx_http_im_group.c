@@ -9,6 +9,7 @@ static ngx_int_t ngx_http_im_place_parse(ngx_http_im_reply_t *reply,
 static ngx_http_im_cmd_t *ngx_http_im_place_leave(ngx_http_im_call_t *call,
     ngx_str_t *user, ngx_str_t *conv_id, ngx_str_t *score);
 static ngx_int_t ngx_http_im_places_refused(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_places_left(ngx_http_im_call_t *call);
 
 
 static const ngx_http_im_key_e  ngx_http_im_place_keys[] = {
@@ -20,19 +21,19 @@ void
 ngx_http_im_places_take(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
 {
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    ngx_uint_t  i;
+
+    places->cmds = ngx_palloc(call->pool, (n + 1) * sizeof(void *));
+    if (places->cmds == NULL) {
+        call->pipeline->failed = 1;
+        return;
+    }
 
     places->users = users;
     places->n = n;
-    places->cmds = NULL;
 
     for (i = 0; i < n; i++) {
-        cmd = ngx_http_im_place_take(call, &users[i], 0);
-
-        if (i == 0) {
-            places->cmds = cmd;
-        }
+        places->cmds[i] = ngx_http_im_place_take(call, &users[i], 0);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
@@ -65,23 +66,36 @@ ngx_http_im_place_take(ngx_http_im_call_t *call, ngx_str_t *user,
 }
 
 
-void
+ngx_int_t
 ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places)
+    ngx_http_im_places_t *places, ngx_uint_t added)
 {
-    int64_t             new;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    if (places->renewed || places->nnew >= added) {
+        return NGX_OK;
+    }
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) == NGX_OK
+    places->renewed = 1;
+
+    for (i = 0; i < places->n; i++) {
+
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            == NGX_OK
             && !new)
         {
-            (void) ngx_http_im_place_take(call, &places->users[i], 1);
+            places->cmds[i] = ngx_http_im_place_take(call, &places->users[i],
+                                                     1);
         }
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places renew conv:\"%V\" new:%ui of %ui job:%p",
+                   &call->conv_id, places->nnew, added, call->job);
+
+    return NGX_AGAIN;
 }
 
 
@@ -89,23 +103,27 @@ ngx_int_t
 ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places)
 {
-    int64_t             new;
-    ngx_int_t           rc;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_int_t   rc;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
     rc = NGX_OK;
+    places->nnew = 0;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) != NGX_OK) {
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            != NGX_OK)
+        {
             return ngx_http_im_call_store_error(call);
         }
 
         if (score.len == 1) {
             rc = NGX_DONE;
         }
+
+        places->nnew += (new != 0);
     }
 
     return rc;
@@ -132,14 +150,14 @@ ngx_int_t
 ngx_http_im_places_refuse(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_http_im_error_e error)
 {
-    int64_t             new;
-    ngx_str_t           score;
-    ngx_uint_t          i;
-    ngx_http_im_cmd_t  *cmd;
+    int64_t     new;
+    ngx_str_t   score;
+    ngx_uint_t  i;
 
-    for (i = 0, cmd = places->cmds; i < places->n; i++, cmd = cmd->next) {
+    for (i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_place_parse(&cmd->reply, &score, &new) == NGX_OK
+        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+            == NGX_OK
             && new)
         {
             (void) ngx_http_im_place_leave(call, &places->users[i],
@@ -166,6 +184,94 @@ ngx_http_im_places_refused(ngx_http_im_call_t *call)
     places = call->state;
 
     return ngx_http_im_call_error(call, places->error);
+}
+
+
+void
+ngx_http_im_places_find(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
+{
+    ngx_str_t   argv[3];
+    ngx_uint_t  i;
+
+    places->users = users;
+    places->n = n;
+    places->cmds = ngx_palloc(call->pool, n * sizeof(ngx_http_im_cmd_t *));
+
+    if (places->cmds == NULL) {
+        call->pipeline->failed = 1;
+        return;
+    }
+
+    ngx_str_set(&argv[0], "ZSCORE");
+    argv[2] = call->conv_id;
+
+    for (i = 0; i < n; i++) {
+        places->cmds[i] = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                               NGX_HTTP_IM_USER_GROUPS,
+                                               &users[i], argv, 3);
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places find conv:\"%V\" users:%ui job:%p",
+                   &call->conv_id, n, call->job);
+}
+
+
+ngx_int_t
+ngx_http_im_places_found(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places)
+{
+    ngx_str_t   score;
+    ngx_uint_t  i;
+
+    for (i = 0; i < places->n; i++) {
+        if (ngx_http_im_reply_string(&places->cmds[i]->reply, &score)
+            == NGX_ERROR)
+        {
+            return ngx_http_im_call_store_error(call);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_places_leave(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, u_char *gone)
+{
+    ngx_str_t   score;
+    ngx_uint_t  i;
+
+    for (i = 0; i < places->n; i++) {
+
+        if (ngx_http_im_reply_string(&places->cmds[i]->reply, &score)
+            != NGX_OK)
+        {
+            continue;
+        }
+
+        if (gone[i] == '1') {
+            (void) ngx_http_im_place_leave(call, &places->users[i],
+                                           &call->conv_id, &score);
+        } else {
+            ngx_http_im_place_clean(call, &places->users[i], &call->conv_id);
+        }
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im places leave conv:\"%V\" left:%ui job:%p",
+                   &call->conv_id, call->pipeline->n, call->job);
+
+    return ngx_http_im_call_continue(call, ngx_http_im_places_left);
+}
+
+
+static ngx_int_t
+ngx_http_im_places_left(ngx_http_im_call_t *call)
+{
+    return NGX_OK;
 }
 
 
@@ -229,6 +335,30 @@ ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids, ngx_uint_t n,
             *p++ = ',';
         }
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_group_info_join(ngx_pool_t *pool, ngx_http_im_text_t *name,
+    ngx_http_im_text_t *img, ngx_http_im_text_t *description, ngx_str_t *info)
+{
+    size_t  len;
+
+    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
+          + name->escaped.len + img->escaped.len + description->escaped.len;
+
+    info->data = ngx_pnalloc(pool, len);
+    if (info->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
+                                        "\"description\":\"%V\"",
+                            &name->escaped, &img->escaped,
+                            &description->escaped)
+                - info->data;
 
     return NGX_OK;
 }

@@ -20,8 +20,10 @@
 typedef struct {
     ngx_str_t             *users;
     ngx_uint_t             n;
-    ngx_http_im_cmd_t     *cmds;      /* that took the places */
+    ngx_uint_t             nnew;      /* that this call may give up */
+    ngx_http_im_cmd_t    **cmds;      /* of each, that took the place */
     ngx_http_im_error_e    error;     /* answered once they are given up */
+    unsigned               renewed:1;
 } ngx_http_im_places_t;
 
 
@@ -34,15 +36,39 @@ ngx_int_t ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places);
 
 /*
- * Places that were there already may be about to be given up by another call:
- * they are taken anew, in the round that makes the users members.
+ * Another call may be about to give up a place that was there before.  If
+ * there are any, and the users may be no members, they are taken anew, which
+ * takes one more round; they are checked after it.  NGX_OK: there are none;
+ * NGX_AGAIN.
  */
-void ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places);
+ngx_int_t ngx_http_im_places_renew(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_uint_t added);
 
 /* refuses the call, after the places that were new are given up */
 ngx_int_t ngx_http_im_places_refuse(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places, ngx_http_im_error_e error);
+
+/*
+ * Users who cease to be members: their places are found before, and given up
+ * after it.  One that was taken anew in between is kept, as whoever did that
+ * makes the user a member again.
+ */
+
+/* ZSCORE of each user's place; first, or after other commands */
+void ngx_http_im_places_find(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n);
+
+/* NGX_OK, or refused: the replies are not scores */
+ngx_int_t ngx_http_im_places_found(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places);
+
+/*
+ * The call's last round, if there is anything to give up.  gone: for each user
+ * '1', or another character for one who was no member and may have a place
+ * that a crash has left.
+ */
+ngx_int_t ngx_http_im_places_leave(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, u_char *gone);
 
 /* a place without a membership, if it has been one for long */
 void ngx_http_im_place_clean(ngx_http_im_call_t *call, ngx_str_t *user,
@@ -52,6 +78,34 @@ void ngx_http_im_place_clean(ngx_http_im_call_t *call, ngx_str_t *user,
 /* ids, which are not none, as the elements of an array in answers */
 ngx_int_t ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids,
     ngx_uint_t n, ngx_str_t *users);
+
+/* name, picture and description, as members of an object in answers */
+ngx_int_t ngx_http_im_group_info_join(ngx_pool_t *pool,
+    ngx_http_im_text_t *name, ngx_http_im_text_t *img,
+    ngx_http_im_text_t *description, ngx_str_t *info);
+
+
+/* What the calls on group/{conv_id} have in common, in group_call.c. */
+
+/* the id in the path, and who acts: NGX_OK, or refused */
+ngx_int_t ngx_http_im_group_check(ngx_http_im_call_t *call,
+    ngx_str_t *from_id);
+
+/* a script with head, members and settings of the group */
+ngx_http_im_cmd_t *ngx_http_im_group_script(ngx_http_im_call_t *call,
+    ngx_uint_t kind, ngx_http_im_script_e script, ngx_str_t *argv,
+    ngx_uint_t argc);
+
+/* its reply: NGX_OK, or refused with the code in it */
+ngx_int_t ngx_http_im_group_result(ngx_http_im_call_t *call,
+    ngx_http_im_cmd_t *cmd, ngx_str_t *result);
+
+/*
+ * A call that is no more than a script: the first step, with which it begins
+ * and ends.
+ */
+ngx_int_t ngx_http_im_group_run(ngx_http_im_call_t *call, ngx_uint_t kind,
+    ngx_http_im_script_e script, ngx_str_t *argv, ngx_uint_t argc);
 
 
 #endif /* _NGX_HTTP_IM_GROUP_H_INCLUDED_ */

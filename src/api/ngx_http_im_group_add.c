@@ -10,6 +10,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_im_cmd_t        *script;
+    ngx_int_t                 added;      /* of the ids, as judged */
     ngx_http_im_places_t      places;
 } ngx_http_im_group_add_t;
 
@@ -19,7 +20,7 @@ static ngx_int_t ngx_http_im_group_add(ngx_http_im_call_t *call);
 static void ngx_http_im_group_add_script(ngx_http_im_call_t *call,
     ngx_uint_t judge);
 static ngx_int_t ngx_http_im_group_add_judged(ngx_http_im_call_t *call);
-static ngx_uint_t ngx_http_im_group_add_is_none(ngx_str_t *result);
+static ngx_int_t ngx_http_im_group_add_places(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_add_done(ngx_http_im_call_t *call);
 
 
@@ -38,8 +39,8 @@ static const ngx_http_im_field_t  ngx_http_im_group_add_fields[] = {
 
 
 /*
- * script group_add, to judge only -> "ok" or the code of a refusal, and script
- * join of each, see ngx_http_im_group.h; script group_add.
+ * script group_add, to judge only -> how many are new, or the code of a
+ * refusal, and script join of each, see ngx_http_im_group.h; script group_add.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_group_add = {
@@ -192,6 +193,21 @@ ngx_http_im_group_add_judged(ngx_http_im_call_t *call)
         return rc;
     }
 
+    add->added = ngx_atoi(result.data, result.len);
+
+    return (add->added == NGX_ERROR) ? ngx_http_im_call_store_error(call)
+                                     : ngx_http_im_group_add_places(call);
+}
+
+
+static ngx_int_t
+ngx_http_im_group_add_places(ngx_http_im_call_t *call)
+{
+    ngx_int_t                 rc;
+    ngx_http_im_group_add_t  *add;
+
+    add = call->state;
+
     rc = ngx_http_im_places_check(call, &add->places);
 
     if (rc == NGX_DONE) {
@@ -199,27 +215,24 @@ ngx_http_im_group_add_judged(ngx_http_im_call_t *call)
                                          NGX_HTTP_IM_TOO_MANY_GROUPS);
     }
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK || add->added == 0) {
         return rc;
     }
 
-    if (ngx_http_im_group_add_is_none(&result)) {
-        return NGX_OK;
+    /* members have had their places before, others should have new ones */
+
+    if (ngx_http_im_places_renew(call, &add->places, add->added)
+        == NGX_AGAIN)
+    {
+        call->next = ngx_http_im_group_add_places;
+        return NGX_AGAIN;
     }
 
     ngx_http_im_group_add_script(call, 0);
-    ngx_http_im_places_renew(call, &add->places);
 
     call->next = ngx_http_im_group_add_done;
 
     return NGX_AGAIN;
-}
-
-
-static ngx_uint_t
-ngx_http_im_group_add_is_none(ngx_str_t *result)
-{
-    return result->len == 4 && ngx_strncmp(result->data, "none", 4) == 0;
 }
 
 

@@ -27,8 +27,6 @@ static ngx_int_t ngx_http_im_group_create(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_create_free(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_create_places(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_create_script(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_group_create_info(ngx_http_im_call_t *call,
-    ngx_str_t *info);
 static ngx_int_t ngx_http_im_group_create_done(ngx_http_im_call_t *call);
 
 
@@ -267,6 +265,12 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
         return rc;
     }
 
+    if (ngx_http_im_places_renew(call, &group->places, group->n)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
     argv = ngx_palloc(call->pool, (3 + group->n) * sizeof(ngx_str_t));
     if (argv == NULL) {
         return NGX_ERROR;
@@ -277,7 +281,9 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
     if (ngx_http_im_group_users_join(call->pool, group->ids, group->n,
                                      &argv[1])
         != NGX_OK
-        || ngx_http_im_group_create_info(call, &argv[2]) != NGX_OK)
+        || ngx_http_im_group_info_join(call->pool, &args->name,
+                                       &args->img, &args->description,
+                                       &argv[2]) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -289,40 +295,9 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
                                          &call->conv_id, keys, 5,
                                          argv, 3 + group->n);
 
-    ngx_http_im_places_renew(call, &group->places);
-
     call->next = ngx_http_im_group_create_done;
 
     return NGX_AGAIN;
-}
-
-
-/* name, picture and description, as members of an object in answers */
-
-static ngx_int_t
-ngx_http_im_group_create_info(ngx_http_im_call_t *call, ngx_str_t *info)
-{
-    size_t                      len;
-    ngx_http_im_create_args_t  *args;
-
-    args = call->args;
-
-    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
-          + args->name.escaped.len + args->img.escaped.len
-          + args->description.escaped.len;
-
-    info->data = ngx_pnalloc(call->pool, len);
-    if (info->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
-                                        "\"description\":\"%V\"",
-                            &args->name.escaped, &args->img.escaped,
-                            &args->description.escaped)
-                - info->data;
-
-    return NGX_OK;
 }
 
 

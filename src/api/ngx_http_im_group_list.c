@@ -4,9 +4,17 @@
 
 
 typedef struct {
-    ngx_http_im_cmd_t        *users;
+    ngx_str_node_t            sn;         /* str: the member */
+    ngx_str_t                 text;       /* escaped */
+} ngx_http_im_group_alias_t;
+
+typedef struct {
+    ngx_http_im_cmd_t        *settings;
     ngx_http_im_cmd_t        *viewer;
-    ngx_http_im_profile_t   **profile;
+    ngx_str_t                 owner;
+    ngx_rbtree_t              aliases;    /* of ngx_http_im_group_alias_t */
+    ngx_rbtree_node_t         sentinel;
+    ngx_http_im_profile_t   **profile;    /* of the members, as shown */
     ngx_uint_t                n;
     ngx_http_im_profiles_t    profiles;
 } ngx_http_im_group_list_t;
@@ -15,6 +23,12 @@ typedef struct {
 static ngx_int_t ngx_http_im_group_list_check(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_list(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_list_users(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_group_list_settings(ngx_http_im_call_t *call,
+    ngx_str_t *users);
+static ngx_int_t ngx_http_im_group_list_alias_add(ngx_http_im_call_t *call,
+    ngx_str_t *user, ngx_str_t *text);
+static ngx_str_t *ngx_http_im_group_list_alias_find(
+    ngx_http_im_group_list_t *members, ngx_str_t *user);
 static ngx_int_t ngx_http_im_group_list_profiles(ngx_http_im_call_t *call,
     ngx_str_t *users);
 static ngx_int_t ngx_http_im_group_list_answer(ngx_http_im_call_t *call);
@@ -26,8 +40,9 @@ static const ngx_http_im_field_t  ngx_http_im_group_list_fields[] = {
 
 
 /*
- * HGET settings users, and where im_user is set HEXISTS members user
- * -> "\"a\",\"b\"", 1; HMGET profile of each member -> name, picture
+ * HGETALL settings, and where im_user is set HEXISTS members user
+ * -> "owner", "a", "users", "\"b\",\"a\"", "a:b", alias of b, ... and 1;
+ * HMGET profile of each member -> name, picture
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_group_list = {
@@ -64,12 +79,14 @@ ngx_http_im_group_list(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    ngx_str_set(&argv[0], "HGET");
-    ngx_str_set(&argv[2], "users");
+    ngx_rbtree_init(&members->aliases, &members->sentinel,
+                    ngx_str_rbtree_insert_value);
 
-    members->users = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                          NGX_HTTP_IM_CONV_SETTINGS,
-                                          &call->conv_id, argv, 3);
+    ngx_str_set(&argv[0], "HGETALL");
+
+    members->settings = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                             NGX_HTTP_IM_CONV_SETTINGS,
+                                             &call->conv_id, argv, 2);
 
     if (call->user.len) {
         ngx_str_set(&argv[0], "HEXISTS");
@@ -97,17 +114,15 @@ ngx_http_im_group_list_users(ngx_http_im_call_t *call)
 
     members = call->state;
 
-    rc = ngx_http_im_reply_string(&members->users->reply, &users);
-
-    if (rc == NGX_ERROR
-        || (members->viewer
-            && ngx_http_im_reply_int(&members->viewer->reply, &n) != NGX_OK))
+    if (members->viewer
+        && ngx_http_im_reply_int(&members->viewer->reply, &n) != NGX_OK)
     {
         return ngx_http_im_call_store_error(call);
     }
 
-    if (rc == NGX_DECLINED) {
-        return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_NOT_FOUND);
+    rc = ngx_http_im_group_list_settings(call, &users);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (members->viewer && n == 0) {
@@ -122,15 +137,120 @@ ngx_http_im_group_list_users(ngx_http_im_call_t *call)
 }
 
 
+/* fields of the hash, and their values, in no order */
+
+static ngx_int_t
+ngx_http_im_group_list_settings(ngx_http_im_call_t *call, ngx_str_t *users)
+{
+    ngx_str_t                  field, value;
+    ngx_uint_t                 i;
+    ngx_http_im_reply_t       *reply;
+    ngx_http_im_group_list_t  *members;
+
+    members = call->state;
+    reply = &members->settings->reply;
+
+    if (ngx_http_im_reply_array(reply, 0) != NGX_OK || reply->nelts % 2) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    if (reply->nelts == 0) {
+        return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_NOT_FOUND);
+    }
+
+    ngx_str_null(users);
+
+    for (i = 0; i < reply->nelts; i += 2) {
+
+        if (ngx_http_im_reply_string(&reply->elts[i], &field) != NGX_OK
+            || ngx_http_im_reply_string(&reply->elts[i + 1], &value)
+               != NGX_OK)
+        {
+            return ngx_http_im_call_store_error(call);
+        }
+
+        if (field.len > 2 && ngx_strncmp(field.data, "a:", 2) == 0) {
+            field.data += 2;
+            field.len -= 2;
+
+            if (ngx_http_im_group_list_alias_add(call, &field, &value)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+        } else if (field.len == 5
+                   && ngx_strncmp(field.data, "users", 5) == 0)
+        {
+            *users = value;
+
+        } else if (field.len == 5
+                   && ngx_strncmp(field.data, "owner", 5) == 0)
+        {
+            members->owner = value;
+        }
+    }
+
+    return users->data ? NGX_OK : ngx_http_im_call_store_error(call);
+}
+
+
+static ngx_int_t
+ngx_http_im_group_list_alias_add(ngx_http_im_call_t *call, ngx_str_t *user,
+    ngx_str_t *text)
+{
+    ngx_http_im_group_list_t   *members;
+    ngx_http_im_group_alias_t  *alias;
+
+    members = call->state;
+
+    alias = ngx_palloc(call->pool, sizeof(ngx_http_im_group_alias_t));
+    if (alias == NULL) {
+        return NGX_ERROR;
+    }
+
+    alias->sn.node.key = ngx_crc32_short(user->data, user->len);
+    alias->sn.str = *user;
+    alias->text = *text;
+
+    ngx_rbtree_insert(&members->aliases, &alias->sn.node);
+
+    return NGX_OK;
+}
+
+
+/* NULL: the member has none */
+
+static ngx_str_t *
+ngx_http_im_group_list_alias_find(ngx_http_im_group_list_t *members,
+    ngx_str_t *user)
+{
+    ngx_str_node_t  *sn;
+
+    if (members->aliases.root == &members->sentinel) {
+        return NULL;
+    }
+
+    sn = ngx_str_rbtree_lookup(&members->aliases, user,
+                               ngx_crc32_short(user->data, user->len));
+
+    return sn ? &((ngx_http_im_group_alias_t *) sn)->text : NULL;
+}
+
+
+/* the owner comes first, the others as they joined */
+
 static ngx_int_t
 ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
 {
     ngx_int_t                   rc;
     ngx_str_t                   id;
-    ngx_http_im_profile_t     **profile;
+    ngx_uint_t                  owner;
+    ngx_http_im_profile_t      *first, **profile;
     ngx_http_im_group_list_t   *members;
 
     members = call->state;
+    owner = 0;
 
     /* an id, its quotes and a comma, but for the last, are four bytes */
 
@@ -141,6 +261,10 @@ ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
     }
 
     while ((rc = ngx_http_im_users_next(users, &id)) == NGX_OK) {
+
+        if (members->n && ngx_http_im_str_eq(&id, &members->owner)) {
+            owner = members->n;
+        }
 
         profile = &members->profile[members->n++];
         *profile = ngx_http_im_profile_add(call, &members->profiles, &id);
@@ -154,9 +278,16 @@ ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
         return ngx_http_im_call_store_error(call);
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im group list conv:\"%V\" members:%ui job:%p",
-                   &call->conv_id, members->n, call->job);
+    if (owner) {
+        profile = members->profile;
+        first = profile[owner];
+        ngx_memmove(&profile[1], profile, owner * sizeof(void *));
+        profile[0] = first;
+    }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group list conv:\"%V\" members:%ui owner:%ui job:%p",
+                   &call->conv_id, members->n, owner, call->job);
 
     return ngx_http_im_profiles_fetch(call, &members->profiles);
 }
@@ -166,6 +297,7 @@ static ngx_int_t
 ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
 {
     size_t                      size;
+    ngx_str_t                  *alias;
     ngx_int_t                   rc;
     ngx_uint_t                  i;
     ngx_http_im_writer_t       *w;
@@ -201,7 +333,15 @@ ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
         ngx_http_im_write_raw(w, &profile[i]->id);
         ngx_http_im_write_lit(w, "\",\"name\":\"");
         ngx_http_im_write_raw(w, &profile[i]->text[0]);
-        ngx_http_im_write_lit(w, "\",\"alias\":\"\"}");
+        ngx_http_im_write_lit(w, "\",\"alias\":\"");
+
+        alias = ngx_http_im_group_list_alias_find(members, &profile[i]->id);
+
+        if (alias) {
+            ngx_http_im_write_raw(w, alias);
+        }
+
+        ngx_http_im_write_lit(w, "\"}");
     }
 
     ngx_http_im_write_lit(w, "]");

@@ -21,11 +21,11 @@ static int64_t ngx_http_im_inbox_step_number(ngx_str_t *time);
 
 void
 ngx_http_im_hint_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
-    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key)
+    ngx_str_t *id, ngx_http_im_cache_key_t *key)
 {
     key->kind = kind;
     key->scope = call->scope;
-    key->hash = hash;
+    key->hash = ngx_http_im_cache_hash(call->cache, id);
     key->id = *id;
 }
 
@@ -41,8 +41,7 @@ ngx_http_im_hint_put(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     values[0] = *value;
     ngx_str_null(&values[1]);
@@ -69,8 +68,7 @@ ngx_http_im_hint_get(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return NGX_DECLINED;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     ngx_http_im_cache_lock(call->cache);
     rc = ngx_http_im_cache_get(call->cache, &key, since, call->pool, values);
@@ -98,8 +96,7 @@ ngx_http_im_hint_forget(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
         return;
     }
 
-    ngx_http_im_hint_key(call, kind, conv_id,
-                         ngx_murmur_hash2(conv_id->data, conv_id->len), &key);
+    ngx_http_im_hint_key(call, kind, conv_id, &key);
 
     ngx_http_im_cache_forget(call->cache, &key);
 }
@@ -189,11 +186,11 @@ ngx_http_im_inbox_order_is_final(ngx_str_t *shown, ngx_str_t *fetched)
 
 
 void
-ngx_http_im_inbox_step(ngx_str_t *time, int64_t *start, int64_t *end)
+ngx_http_im_inbox_step(int64_t ms, int64_t *start, int64_t *end)
 {
     int64_t  step;
 
-    step = ngx_http_im_inbox_step_number(time);
+    step = ms >> NGX_HTTP_IM_INBOX_SHIFT;
 
     *start = step << NGX_HTTP_IM_INBOX_SHIFT;
     *end = ((step + 1) << NGX_HTTP_IM_INBOX_SHIFT) - 1;
@@ -209,22 +206,30 @@ ngx_http_im_inbox_step_number(ngx_str_t *time)
 
 
 /*
- * Rows, each after its length in two bytes.  They are the whole timeline if
- * the last one is that of the first message.
+ * The revision, then rows, each after its length in two bytes.  They are the
+ * whole timeline if the last one is that of the first message.
  */
 
 ngx_int_t
-ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rows)
+ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n, ngx_str_t *rev,
+    ngx_str_t *rows)
 {
     ngx_str_t          text, rest;
     ngx_http_im_row_t  row;
 
     if (ngx_http_im_hint_get(call, NGX_HTTP_IM_CACHE_RECENT, &call->conv_id,
                              ngx_current_msec - NGX_HTTP_IM_RECENT_TTL, rows)
-        != NGX_OK)
+        != NGX_OK
+        || rows->len < NGX_HTTP_IM_HEAD_REV_LEN)
     {
         return NGX_DECLINED;
     }
+
+    rev->data = rows->data;
+    rev->len = NGX_HTTP_IM_HEAD_REV_LEN;
+
+    rows->data += NGX_HTTP_IM_HEAD_REV_LEN;
+    rows->len -= NGX_HTTP_IM_HEAD_REV_LEN;
 
     ngx_str_null(&text);
 
@@ -264,14 +269,14 @@ ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row)
 
 
 void
-ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_http_im_reply_t *reply,
-    ngx_msec_t sent)
+ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_str_t *rev,
+    ngx_http_im_reply_t *reply, ngx_msec_t sent)
 {
     u_char      *p, buf[NGX_HTTP_IM_CACHE_MAX];
     ngx_str_t    rows, *row;
     ngx_uint_t   i;
 
-    p = buf;
+    p = ngx_cpymem(buf, rev->data, rev->len);
 
     for (i = 0; i < reply->nelts; i++) {
         row = &reply->elts[i].str;

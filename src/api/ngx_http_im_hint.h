@@ -16,7 +16,7 @@
  */
 
 void ngx_http_im_hint_key(ngx_http_im_call_t *call, ngx_http_im_cache_e kind,
-    ngx_str_t *id, uint32_t hash, ngx_http_im_cache_key_t *key);
+    ngx_str_t *id, ngx_http_im_cache_key_t *key);
 
 /*
  * value: that of an entry put for a command sent after since, copied to the
@@ -63,23 +63,27 @@ void ngx_http_im_inbox_put(ngx_http_im_call_t *call, ngx_msec_t sent);
 ngx_uint_t ngx_http_im_inbox_order_is_final(ngx_str_t *shown,
     ngx_str_t *fetched);
 
-/* the scores of a step of the clock, from the first to the last */
-void ngx_http_im_inbox_step(ngx_str_t *time, int64_t *start, int64_t *end);
+/* the scores of the step of a time in ms, from the first to the last */
+void ngx_http_im_inbox_step(int64_t ms, int64_t *start, int64_t *end);
 
 
 /*
  * The newest rows of the call's conversation, n of them or all there are, as
  * they were within the last minute.  They are the newest still if the first
- * is the row of the message in the head.  NGX_OK or NGX_DECLINED.
+ * is the row of the message in the head, and if rev is that of the head: no
+ * message was recalled since.  NGX_OK or NGX_DECLINED.
  */
 ngx_int_t ngx_http_im_recent_get(ngx_http_im_call_t *call, ngx_uint_t n,
-    ngx_str_t *rows);
+    ngx_str_t *rev, ngx_str_t *rows);
 
 /* takes a row from the front, 0: there is none */
 ngx_uint_t ngx_http_im_recent_next(ngx_str_t *rows, ngx_str_t *row);
 
-/* the reply to a ZREVRANGE from 0; all of its elements are strings */
-void ngx_http_im_recent_put(ngx_http_im_call_t *call,
+/*
+ * The reply to a ZREVRANGE from 0, all of whose elements are strings; rev is
+ * that of a head that was read before it.
+ */
+void ngx_http_im_recent_put(ngx_http_im_call_t *call, ngx_str_t *rev,
     ngx_http_im_reply_t *reply, ngx_msec_t sent);
 
 

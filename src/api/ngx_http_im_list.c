@@ -1,32 +1,29 @@
 
+#include "ngx_http_im_list_more.h"
 #include "ngx_http_im_list_write.h"
 #include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
 
 
-/* entries of an inbox whose order the scores do not tell */
-#define NGX_HTTP_IM_LIST_STEP_MAX    "4096"
+/* ms; all times have as many digits */
+#define NGX_HTTP_IM_LIST_TIME_MAX   9999999999999
 
 
 typedef struct {
-    ngx_http_im_convs_t        convs;
-    ngx_http_im_convs_row_t  **rows;      /* newest first, once parsed */
-    ngx_uint_t                 nrows;
-    ngx_http_im_cmd_t         *step;      /* entries of the last step */
-    ngx_http_im_profiles_t     profiles;
-    unsigned                   repeated:1;
-    unsigned                   self:1;    /* the user's profile is added */
-} ngx_http_im_list_t;
+    ngx_str_t             from_id;
+    int64_t               limit;
+    ngx_http_im_time_t    since;
+    ngx_http_im_time_t    until;
+    ngx_uint_t            only_unread;
+} ngx_http_im_list_args_t;
 
 
+static ngx_int_t ngx_http_im_list_check(ngx_http_im_call_t *call);
+static void ngx_http_im_list_filter_init(ngx_http_im_list_args_t *args,
+    ngx_http_im_convs_filter_t *filter);
 static ngx_int_t ngx_http_im_list(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_convs(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_fronts(ngx_http_im_call_t *call);
-static ngx_uint_t ngx_http_im_list_is_final(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list, ngx_str_t **time);
-static ngx_int_t ngx_http_im_list_step_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list, ngx_str_t *time);
-static ngx_int_t ngx_http_im_list_step(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
 static ngx_int_t ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
@@ -35,23 +32,71 @@ static ngx_int_t ngx_http_im_list_whole(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_answer(ngx_http_im_call_t *call);
 
 
+static const ngx_http_im_field_t  ngx_http_im_list_fields[] = {
+
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
+      offsetof(ngx_http_im_list_args_t, from_id), 0, 0, NULL, 0 },
+
+    { ngx_string("limit"), NGX_HTTP_IM_FIELD_INT, 0,
+      offsetof(ngx_http_im_list_args_t, limit), 1, NGX_HTTP_IM_NO_LIMIT,
+      NULL, 0 },
+
+    { ngx_string("since"), NGX_HTTP_IM_FIELD_TIME, 0,
+      offsetof(ngx_http_im_list_args_t, since), 0, NGX_HTTP_IM_NO_LIMIT,
+      NULL, 0 },
+
+    { ngx_string("until"), NGX_HTTP_IM_FIELD_TIME, 0,
+      offsetof(ngx_http_im_list_args_t, until), 0, NGX_HTTP_IM_NO_LIMIT,
+      NULL, 0 },
+
+    { ngx_string("only_unread"), NGX_HTTP_IM_FIELD_BOOL, 0,
+      offsetof(ngx_http_im_list_args_t, only_unread), 0, 0, NULL, 0 },
+
+    ngx_http_im_field_end
+};
+
+
 /*
  * Commands and replies: see ngx_http_im_convs.h.  Where all of a user's
  * conversations are shown they are fetched whole at once, together with HMGET
  * profile of all who may have written last.  Otherwise their fronts decide
- * which are shown, and these are fetched whole; where the order of an inbox is
- * not final, ZREVRANGEBYSCORE inbox of the step in doubt comes before that,
- * once.  Another round only for a group whose last sender was not expected.
+ * which are shown, and these are fetched whole; where more entries of the
+ * inbox may have to be shown, ZREVRANGEBYSCORE inbox comes before that, once.
+ * Another round only for a group whose last sender was not expected.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
     ngx_string("conv_list"),
-    ngx_http_im_convs_fields,
-    sizeof(ngx_http_im_convs_args_t),
+    ngx_http_im_list_fields,
+    sizeof(ngx_http_im_list_args_t),
     0,
-    ngx_http_im_convs_check,
+    ngx_http_im_list_check,
     ngx_http_im_list
 };
+
+
+static ngx_int_t
+ngx_http_im_list_check(ngx_http_im_call_t *call)
+{
+    ngx_http_im_list_args_t  *args;
+
+    args = call->args;
+    call->from_id = args->from_id;
+
+    if (args->limit > (int64_t) call->options->list_max) {
+        return ngx_http_im_error_set(call->pool, &call->error,
+                                     NGX_HTTP_IM_BAD_REQUEST,
+                                     "limit must be between 1 and %ui",
+                                     call->options->list_max);
+    }
+
+    if (args->limit == 0) {
+        args->limit = call->options->list_max;
+    }
+
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
+}
 
 
 /* one more than is shown, to know whether there are more */
@@ -59,8 +104,8 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
 static ngx_int_t
 ngx_http_im_list(ngx_http_im_call_t *call)
 {
-    ngx_http_im_list_t        *list;
-    ngx_http_im_convs_args_t  *args;
+    ngx_http_im_list_t       *list;
+    ngx_http_im_list_args_t  *args;
 
     args = call->args;
 
@@ -69,13 +114,33 @@ ngx_http_im_list(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
+    list->limit = (ngx_uint_t) args->limit;
+    list->fronts = ngx_http_im_list_fronts;
+
+    ngx_http_im_list_filter_init(args, &list->convs.filter);
+
     ngx_http_im_convs_fetch(call, &list->convs, &args->from_id,
-                            call->options->list_max + 1);
+                            list->limit + 1);
 
     call->state = list;
     call->next = ngx_http_im_list_convs;
 
     return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_im_list_filter_init(ngx_http_im_list_args_t *args,
+    ngx_http_im_convs_filter_t *filter)
+{
+    filter->set = (args->since.set || args->until.set || args->only_unread);
+    filter->unread = args->only_unread;
+    filter->since = ngx_min(args->since.ms, NGX_HTTP_IM_LIST_TIME_MAX);
+    filter->until = NGX_HTTP_IM_LIST_TIME_MAX;
+
+    if (args->until.set) {
+        filter->until = ngx_min(args->until.ms, filter->until);
+    }
 }
 
 
@@ -105,7 +170,7 @@ ngx_http_im_list_convs(ngx_http_im_call_t *call)
         list->rows[i] = &convs->rows[i];
     }
 
-    if (convs->nrows <= call->options->list_max) {
+    if (convs->nrows <= list->limit && !convs->filter.set) {
         return ngx_http_im_list_whole_fetch(call, list);
     }
 
@@ -124,8 +189,8 @@ ngx_http_im_list_convs(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_list_fronts(ngx_http_im_call_t *call)
 {
+    int64_t              time;
     ngx_int_t            rc;
-    ngx_str_t           *time;
     ngx_http_im_list_t  *list;
 
     list = call->state;
@@ -136,129 +201,14 @@ ngx_http_im_list_fronts(ngx_http_im_call_t *call)
         return rc;
     }
 
-    if (!ngx_http_im_list_is_final(call, list, &time)) {
-        return ngx_http_im_list_step_fetch(call, list, time);
+    if (!ngx_http_im_list_is_final(list, &time)) {
+        ngx_http_im_list_more_fetch(call, list, time);
+        return NGX_AGAIN;
     }
 
-    list->nrows = ngx_min(list->nrows, call->options->list_max);
+    list->nrows = ngx_min(list->nrows, list->limit);
 
     return ngx_http_im_list_whole_fetch(call, list);
-}
-
-
-/*
- * What was not fetched of the inbox is not newer than the step of the last
- * entry that was, whose time is returned; so the list is right if its last
- * place is newer than that step.
- */
-
-static ngx_uint_t
-ngx_http_im_list_is_final(ngx_http_im_call_t *call, ngx_http_im_list_t *list,
-    ngx_str_t **time)
-{
-    ngx_uint_t            i, max;
-    ngx_http_im_convs_t  *convs;
-
-    convs = &list->convs;
-    max = call->options->list_max;
-
-    if (list->repeated || convs->npairs < convs->limit) {
-        return 1;
-    }
-
-    for (i = convs->npairs; i; i--) {
-        *time = &convs->rows[i - 1].head.time;
-
-        if ((*time)->len) {
-            return list->nrows >= max
-                   && ngx_http_im_inbox_order_is_final(
-                                     &list->rows[max - 1]->head.time, *time);
-        }
-    }
-
-    return 1;
-}
-
-
-static ngx_int_t
-ngx_http_im_list_step_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list, ngx_str_t *time)
-{
-    u_char     first[NGX_INT64_LEN], last[NGX_INT64_LEN];
-    int64_t    start, end;
-    ngx_str_t  argv[7];
-
-    ngx_http_im_inbox_step(time, &start, &end);
-
-    ngx_str_set(&argv[0], "ZREVRANGEBYSCORE");
-    argv[2].data = last;
-    argv[2].len = ngx_sprintf(last, "%L", end) - last;
-    argv[3].data = first;
-    argv[3].len = ngx_sprintf(first, "%L", start) - first;
-    ngx_str_set(&argv[4], "LIMIT");
-    ngx_str_set(&argv[5], "0");
-    ngx_str_set(&argv[6], NGX_HTTP_IM_LIST_STEP_MAX);
-
-    list->repeated = 1;
-    list->step = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                      NGX_HTTP_IM_USER_INBOX,
-                                      list->convs.user, argv, 7);
-    call->next = ngx_http_im_list_step;
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im list step from:%L to:%L job:%p", start, end, call->job);
-
-    return NGX_AGAIN;
-}
-
-
-/* all entries of that step join the rows; some are there twice then */
-
-static ngx_int_t
-ngx_http_im_list_step(ngx_http_im_call_t *call)
-{
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    ngx_http_im_list_t        *list;
-    ngx_http_im_reply_t       *reply;
-    ngx_http_im_convs_row_t   *row, **rows;
-
-    list = call->state;
-    reply = &list->step->reply;
-
-    if (ngx_http_im_reply_array(reply, 0) != NGX_OK) {
-        return ngx_http_im_call_store_error(call);
-    }
-
-    row = ngx_pcalloc(call->pool, (reply->nelts + 1)
-                                  * sizeof(ngx_http_im_convs_row_t));
-    rows = ngx_palloc(call->pool, (list->nrows + reply->nelts + 1)
-                                  * sizeof(void *));
-    if (row == NULL || rows == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < reply->nelts; i++) {
-        rc = ngx_http_im_convs_pair_parse(call, &reply->elts[i], &row[i]);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        rows[i] = &row[i];
-    }
-
-    ngx_memcpy(&rows[i], list->rows, list->nrows * sizeof(void *));
-
-    list->rows = rows;
-    list->nrows += i;
-
-    if (ngx_http_im_convs_rows_fetch(call, &list->convs, rows, i, 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_im_call_continue(call, ngx_http_im_list_fronts);
 }
 
 

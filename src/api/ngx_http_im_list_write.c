@@ -100,6 +100,12 @@ ngx_http_im_list_row_write(ngx_http_im_call_t *call,
         ngx_http_im_write_lit(w, ",\"seq\":");
         ngx_http_im_write_int(w, row->head.seq);
 
+        /* no message is sent without a text */
+
+        if (row->head.from.len && row->head.text.len == 0) {
+            ngx_http_im_write_lit(w, ",\"recalled\":true");
+        }
+
         if (row->info.len) {
             ngx_http_im_write_lit(w, ",");
             ngx_http_im_write_raw(w, &row->info);

@@ -146,6 +146,10 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     if (call->options->reply_full) {
         ngx_http_im_write_lit(w, ",\"seq\":");
         ngx_http_im_write_int(w, row->seq);
+
+        if (row->recalled) {
+            ngx_http_im_write_lit(w, ",\"recalled\":true");
+        }
     }
 
     ngx_http_im_write_lit(w, "}");

@@ -1,26 +1,16 @@
 
 #include "ngx_http_im_page.h"
 #include "ngx_http_im_conv.h"
-#include "ngx_http_im_hint.h"
 #include "ngx_http_im_read.h"
 
 
 /* no timeline has so many pages, and their ranks do not overflow */
 #define NGX_HTTP_IM_PAGE_NO_MAX     1000000000000
 
-/* bytes; no row of a timeline is shorter */
-#define NGX_HTTP_IM_PAGE_ROW_MIN    32
 
-
-static void ngx_http_im_page_timeline_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page);
 static ngx_int_t ngx_http_im_page_rows(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_page_head_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page, int64_t *position);
-static ngx_int_t ngx_http_im_page_recent_parse(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page);
-static ngx_int_t ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page);
 static void ngx_http_im_page_read(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page, int64_t position);
 static ngx_int_t ngx_http_im_page_answer(ngx_http_im_call_t *call);
@@ -33,8 +23,17 @@ ngx_http_im_page_check(ngx_http_im_call_t *call)
 
     args = call->args;
 
-    if (args->page_no == 0) {
-        args->page_no = 1;
+    if ((args->before.data != NULL) + (args->after.data != NULL)
+        + (args->page_no != 0) > 1)
+    {
+        return ngx_http_im_error_set(call->pool, &call->error,
+                                     NGX_HTTP_IM_BAD_REQUEST,
+                                     "only one of page_no, before and after "
+                                     "may be given");
+    }
+
+    if (args->before.data == NULL && args->after.data == NULL) {
+        args->page_no = args->page_no ? args->page_no : 1;
     }
 
     if (args->page_size == 0) {
@@ -78,12 +77,7 @@ ngx_http_im_page_fetch(ngx_http_im_call_t *call)
 
     page->head = ngx_http_im_conv_head_fetch(call, &call->conv_id, 0);
 
-    if (args->page_no > 1
-        || ngx_http_im_recent_get(call, args->page_size, &page->recent)
-           != NGX_OK)
-    {
-        ngx_http_im_page_timeline_fetch(call, page);
-    }
+    ngx_http_im_page_rows_fetch(call, page);
 
     if (args->from_id.len && !call->pair) {
         page->member = ngx_http_im_conv_member_fetch(call, &call->conv_id,
@@ -98,36 +92,6 @@ ngx_http_im_page_fetch(ngx_http_im_call_t *call)
     call->next = ngx_http_im_page_rows;
 
     return NGX_AGAIN;
-}
-
-
-/* by rank, so that a deep page costs what the first one does */
-
-static void
-ngx_http_im_page_timeline_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page)
-{
-    u_char                    start[NGX_INT64_LEN], stop[NGX_INT64_LEN];
-    int64_t                   n;
-    ngx_str_t                 argv[4];
-    ngx_http_im_page_args_t  *args;
-
-    args = call->args;
-
-    ngx_str_null(&page->recent);
-
-    n = (args->page_no - 1) * args->page_size;
-
-    ngx_str_set(&argv[0], "ZREVRANGE");
-    argv[2].data = start;
-    argv[2].len = ngx_sprintf(start, "%L", n) - start;
-    argv[3].data = stop;
-    argv[3].len = ngx_sprintf(stop, "%L", n + args->page_size - 1) - stop;
-
-    page->sent = ngx_current_msec;
-    page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                          NGX_HTTP_IM_CONV_TIMELINE,
-                                          &call->conv_id, argv, 4);
 }
 
 
@@ -151,18 +115,12 @@ ngx_http_im_page_rows(ngx_http_im_call_t *call)
         return rc;
     }
 
-    rc = page->recent.len ? ngx_http_im_page_recent_parse(call, page)
-                          : ngx_http_im_page_timeline_parse(call, page);
+    rc = ngx_http_im_page_rows_parse(call, page);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im page rows:%ui rc:%i seq:%L position:%L job:%p",
                    page->messages.nelts, rc, page->shown.seq, position,
                    call->job);
-
-    if (rc == NGX_AGAIN) {
-        ngx_http_im_page_timeline_fetch(call, page);
-        return NGX_AGAIN;
-    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -196,8 +154,15 @@ ngx_http_im_page_head_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 
     rc = ngx_http_im_conv_head_parse(call, &page->head->reply, &page->shown);
 
-    if (rc == NGX_DONE && !page->optional) {
-        return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_NOT_FOUND);
+    if (rc == NGX_DONE) {
+
+        if (!page->optional) {
+            return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_NOT_FOUND);
+        }
+
+        if (args->before.len || args->after.len) {
+            return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
+        }
     }
 
     if (rc != NGX_OK || args->from_id.len == 0) {
@@ -212,97 +177,10 @@ ngx_http_im_page_head_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 }
 
 
-/* NGX_AGAIN: there are newer messages */
-
-static ngx_int_t
-ngx_http_im_page_recent_parse(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page)
-{
-    ngx_int_t                 rc;
-    ngx_str_t                 text;
-    ngx_uint_t                n;
-    ngx_http_im_messages_t   *messages;
-    ngx_http_im_page_args_t  *args;
-
-    args = call->args;
-    messages = &page->messages;
-
-    n = ngx_min((size_t) args->page_size,
-                page->recent.len / NGX_HTTP_IM_PAGE_ROW_MIN);
-
-    if (ngx_http_im_messages_init(call, messages, n) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    while (messages->nelts < n
-           && ngx_http_im_recent_next(&page->recent, &text))
-    {
-        rc = ngx_http_im_message_add(call, messages, &text);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        if (messages->nelts == 1
-            && !ngx_http_im_row_is_last(&messages->elts[0].row, &page->shown))
-        {
-            return NGX_AGAIN;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page)
-{
-    ngx_int_t                 rc;
-    ngx_uint_t                i;
-    ngx_http_im_reply_t      *reply;
-    ngx_http_im_messages_t   *messages;
-    ngx_http_im_page_args_t  *args;
-
-    args = call->args;
-    messages = &page->messages;
-    reply = &page->timeline->reply;
-
-    if (ngx_http_im_reply_array(reply, 0) != NGX_OK) {
-        return ngx_http_im_call_store_error(call);
-    }
-
-    if (ngx_http_im_messages_init(call, messages, reply->nelts + 1)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < reply->nelts; i++) {
-
-        if (reply->elts[i].type != NGX_HTTP_IM_REPLY_STRING) {
-            return ngx_http_im_call_store_error(call);
-        }
-
-        rc = ngx_http_im_message_add(call, messages, &reply->elts[i].str);
-
-        if (rc != NGX_OK && rc != NGX_DONE) {
-            return rc;
-        }
-    }
-
-    /* a message may have been stored between the two commands */
-
-    if (args->page_no == 1 && messages->nelts
-        && ngx_http_im_row_is_last(&messages->elts[0].row, &page->shown))
-    {
-        ngx_http_im_recent_put(call, reply, page->sent);
-    }
-
-    return NGX_OK;
-}
-
-
-/* the first page sets the viewer's position to its newest message */
+/*
+ * The first page, and one after a cursor, sets the viewer's position to its
+ * newest message
+ */
 
 static void
 ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
@@ -313,7 +191,7 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 
     args = call->args;
 
-    if (args->from_id.len == 0 || args->page_no != 1
+    if (args->from_id.len == 0 || args->page_no > 1 || args->before.len
         || page->messages.nelts == 0 || !call->options->read_on_fetch)
     {
         return;

@@ -6,9 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_im_call.h"
-#include "ngx_http_im_message.h"
-#include "ngx_http_im_schema.h"
+#include "ngx_http_im_page_rows.h"
 
 
 /*
@@ -20,30 +18,12 @@
  *
  * Where there is a hint of the newest rows, the timeline is only fetched if
  * the head shows that they are not the newest any more.
+ *
+ * With a cursor, Z(REV)RANGEBYSCORE timeline from its sequence on takes the
+ * place of ZREVRANGE: the first row must be the message that the cursor names.
  */
 
-typedef struct {
-    ngx_str_t                 from_id;    /* the viewer, may be "" */
-    ngx_str_t                 to_id;      /* pair_page only */
-    int64_t                   page_no;
-    int64_t                   page_size;
-} ngx_http_im_page_args_t;
-
-typedef struct {
-    ngx_http_im_cmd_t        *head;
-    ngx_http_im_cmd_t        *timeline;
-    ngx_http_im_cmd_t        *member;     /* a group's viewer: position */
-    ngx_http_im_cmd_t        *read;       /* sets it */
-    ngx_http_im_head_t        shown;      /* the head, parsed */
-    ngx_str_t                 recent;     /* the hint, "": none */
-    ngx_msec_t                sent;       /* when the timeline was fetched */
-    ngx_http_im_messages_t    messages;
-    unsigned                  optional:1; /* without a conversation the page
-                                             is empty, not an error */
-} ngx_http_im_page_t;
-
-
-/* defaults and limits of page_no and page_size: NGX_OK, or refused */
+/* defaults and limits of the fields: NGX_OK, or refused */
 ngx_int_t ngx_http_im_page_check(ngx_http_im_call_t *call);
 
 /* the state of the call; NULL: out of memory */

@@ -15,7 +15,7 @@
  * since the last time, and parses them in the next step.
  */
 
-#define NGX_HTTP_IM_PROFILE_BUCKETS   64
+#define NGX_HTTP_IM_PROFILE_BUCKETS   64     /* a power of two */
 
 typedef struct ngx_http_im_profile_s  ngx_http_im_profile_t;
 
@@ -33,7 +33,11 @@ struct ngx_http_im_profile_s {
 /* empty when zeroed; the users are in the call's pool */
 
 typedef struct {
-    ngx_http_im_profile_t   *buckets[NGX_HTTP_IM_PROFILE_BUCKETS];
+    ngx_http_im_profile_t   *few[NGX_HTTP_IM_PROFILE_BUCKETS];
+    ngx_http_im_profile_t  **more;         /* instead of few, if not NULL */
+    ngx_uint_t               nbuckets;     /* of more */
+    ngx_uint_t               n;
+    ngx_http_im_profile_t   *two[2];       /* the first two */
     ngx_http_im_profile_t   *added;        /* not yet fetched */
 } ngx_http_im_profiles_t;
 

@@ -17,7 +17,16 @@
     row(group_create, "creat/group", "create/group")                         \
     row(group_add, "add/group/merber", "add/group/member")                   \
     row(group_list, "group/*/list", "")                                      \
+    row(group_alias, "group/*/alias", "")                                    \
+    row(group_set, "group/*/set", "")                                        \
+    row(group_leave, "group/*/leave", "")                                    \
+    row(group_remove, "group/*/remove", "")                                  \
+    row(group_transfer, "group/*/transfer", "")                              \
+    row(group_dismiss, "group/*/dismiss", "")                                \
     row(conv_read, "conv/*/read", "")                                        \
+    row(conv_hide, "conv/*/hide", "")                                        \
+    row(conv_readers, "conv/*/readers", "")                                  \
+    row(recall, "msg/recall", "")                                            \
     row(unread, "unread", "")                                                \
     row(user_set, "user/set", "")                                            \
     row(user_get, "user/get", "")
@@ -95,7 +104,12 @@ ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix, ngx_str_t *conv_id)
     path.data = uri->data + prefix;
     path.len = uri->len - prefix;
 
-    if (path.data[0] == '/') {
+    if (prefix == 0 || uri->data[prefix - 1] != '/') {
+
+        if (path.data[0] != '/') {
+            return NULL;
+        }
+
         path.data++;
         path.len--;
     }

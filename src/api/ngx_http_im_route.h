@@ -16,7 +16,10 @@
 const ngx_http_im_op_t *ngx_http_im_route(ngx_str_t *path,
     ngx_str_t *conv_id);
 
-/* the same for a whole URI, of which prefix bytes are the location's name */
+/*
+ * The same for a whole URI, of which prefix bytes are the location's name.  A
+ * name without a slash at its end is followed by one.
+ */
 const ngx_http_im_op_t *ngx_http_im_route_uri(ngx_str_t *uri, size_t prefix,
     ngx_str_t *conv_id);
 

@@ -159,8 +159,8 @@ ngx_http_im_send(ngx_http_im_call_t *call)
 {
     u_char                    unique[NGX_HTTP_IM_UNIQUE_MSG_LEN], type;
     u_char                    window[NGX_INT64_LEN];
-    u_char                    users[2 * (NGX_HTTP_IM_ID_MAX + 1)];
-    ngx_str_t                 argv[8], *first, *second;
+    u_char                    users[NGX_HTTP_IM_PAIR_USERS_LEN];
+    ngx_str_t                 argv[8];
     ngx_uint_t                kind;
     ngx_http_im_send_t       *send;
     ngx_http_im_send_args_t  *args;
@@ -196,17 +196,10 @@ ngx_http_im_send(ngx_http_im_call_t *call)
     argv[6].len = 0;
     ngx_str_set(&argv[7], "0");
 
-    if (args->to_id.len) {
-        first = &args->from_id;
-        second = &args->to_id;
-
-        if (ngx_http_im_id_order(first, second) > 0) {
-            first = &args->to_id;
-            second = &args->from_id;
-            ngx_str_set(&argv[7], "1");
-        }
-
-        argv[6].len = ngx_sprintf(users, "%V %V ", first, second) - users;
+    if (args->to_id.len
+        && ngx_http_im_conv_pair_users(&args->from_id, &args->to_id, &argv[6]))
+    {
+        ngx_str_set(&argv[7], "1");
     }
 
     /*

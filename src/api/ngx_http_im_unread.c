@@ -28,7 +28,7 @@ static ngx_int_t ngx_http_im_unread_answer(ngx_http_im_call_t *call);
 
 
 /*
- * ZREVRANGE inbox, ZREVRANGE groups -> ids; script unread, of up to 128 1:1s
+ * ZREVRANGE inbox, ZRANGE groups -> ids; script unread, of up to 128 1:1s
  * or 64 groups -> the sum of these.
  */
 

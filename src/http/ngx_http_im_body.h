@@ -9,12 +9,25 @@
 
 
 /*
+ * A refused body is received and dropped for at most so long, in bytes and
+ * milliseconds, before the refusal is sent.
+ */
+#define NGX_HTTP_IM_BODY_DROP_MAX   (8 * 1024 * 1024)
+#define NGX_HTTP_IM_BODY_DROP_TIME  5000
+
+/* for the client to see a refusal before its stream is reset */
+#define NGX_HTTP_IM_BODY_LINGER     1000
+
+
+/*
  * rc of the handler: NGX_OK, body->data and body->len are the whole body;
- * NGX_DECLINED, it is longer than the limit; NGX_ERROR, out of memory or a
- * file that could not be read; otherwise the status of a failed read.
+ * NGX_DECLINED, it is longer than the limit or was to be dropped; NGX_ERROR,
+ * out of memory or a file that could not be read; otherwise the status of a
+ * failed read.
  */
 
-typedef struct ngx_http_im_body_s  ngx_http_im_body_t;
+typedef struct ngx_http_im_body_s      ngx_http_im_body_t;
+typedef struct ngx_http_im_loc_conf_s  ngx_http_im_loc_conf_t;
 
 typedef void (*ngx_http_im_body_handler_pt)(ngx_http_request_t *r,
     ngx_http_im_body_t *body, ngx_int_t rc);
@@ -24,7 +37,10 @@ struct ngx_http_im_body_s {
     size_t                        len;        /* of what has been read */
     size_t                        capacity;   /* of a copy of it */
     size_t                        limit;
+    size_t                        dropped;    /* bytes */
+    ngx_event_t                   timer;      /* ends the dropping */
     ngx_http_im_body_handler_pt   handler;
+    unsigned                      drop:1;     /* nothing is kept any more */
 };
 
 
@@ -33,12 +49,43 @@ struct ngx_http_im_body_s {
  * struct.  NGX_DONE: the handler was called or will be; otherwise it was not,
  * and the content handler must return the status.
  *
+ * What is beyond the limit is left to nginx in HTTP/1, and dropped in later
+ * versions.
+ *
  * One body may be read at a time: the struct is found by the module's context
  * of the request.
  */
 ngx_int_t ngx_http_im_body_read(ngx_http_request_t *r,
     ngx_http_im_body_t *body, size_t limit,
     ngx_http_im_body_handler_pt handler);
+
+/* the same for a body of which nothing is needed */
+ngx_int_t ngx_http_im_body_drop(ngx_http_request_t *r,
+    ngx_http_im_body_t *body, ngx_http_im_body_handler_pt handler);
+
+/*
+ * Finalizes a request that was answered while its body is received: at once
+ * in HTTP/1, where nginx does the rest, and a moment later in later versions.
+ */
+void ngx_http_im_body_linger(ngx_http_request_t *r, ngx_http_im_body_t *body,
+    ngx_int_t rc);
+
+/* when the request ends, however it does */
+void ngx_http_im_body_end(ngx_http_im_body_t *body);
+
+/*
+ * Sets lcf->body_max.  The limit of nginx is judged here, with ours: the
+ * refusal is JSON, and reaches clients of HTTP/2.  It is never raised.
+ */
+void ngx_http_im_body_limit_set(ngx_http_im_loc_conf_t *lcf,
+    ngx_http_core_loc_conf_t *clcf);
+
+/*
+ * A filter for bodies that other modules read in a location with im_pass:
+ * NGX_HTTP_REQUEST_ENTITY_TOO_LARGE beyond the limit of the location, or what
+ * the next filter returns.
+ */
+ngx_int_t ngx_http_im_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
 
 
 #endif /* _NGX_HTTP_IM_BODY_H_INCLUDED_ */

@@ -17,5 +17,12 @@
 
 ngx_int_t ngx_http_im_handler(ngx_http_request_t *r);
 
+/*
+ * After the configuration is read, if there is an im_pass: adds the handler of
+ * the preaccess phase and the filter of bodies; NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_im_handler_init(ngx_conf_t *cf,
+    ngx_http_im_main_conf_t *imcf);
+
 
 #endif /* _NGX_HTTP_IM_HANDLER_H_INCLUDED_ */

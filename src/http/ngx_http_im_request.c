@@ -3,6 +3,88 @@
 #include "ngx_http_im_route.h"
 
 
+static void ngx_http_im_request_cleanup(void *data);
+static ngx_int_t ngx_http_im_request_holder_set(ngx_http_request_t *r,
+    ngx_http_im_ctx_t *ctx);
+
+
+ngx_http_im_ctx_t *
+ngx_http_im_request_ctx_create(ngx_http_request_t *r)
+{
+    ngx_http_im_ctx_t       *ctx;
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_im_ctx_t));
+
+    if (cln == NULL || ctx == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_im_request_cleanup;
+    cln->data = ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_im_module);
+
+    ctx->request = r;
+    ctx->op = ngx_http_im_request_route(r, lcf, &ctx->path_id);
+    ctx->conv_id = ctx->path_id;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im request uri:\"%V\" conv:\"%V\" ctx:%p",
+                   &r->uri, &ctx->path_id, ctx);
+
+    return ctx;
+}
+
+
+ngx_http_im_ctx_t *
+ngx_http_im_request_ctx_find(ngx_http_request_t *r)
+{
+    ngx_http_im_ctx_t   *ctx;
+    ngx_pool_cleanup_t  *cln;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+    if (ctx || (!r->internal && !r->filter_finalize)) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_im_request_cleanup) {
+            continue;
+        }
+
+        /* subrequests have the same pool */
+
+        ctx = cln->data;
+
+        if (ctx->request == r) {
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_im_request_cleanup(void *data)
+{
+    ngx_http_im_ctx_t  *ctx = data;
+
+    ngx_http_im_body_end(&ctx->body);
+
+    if (ctx->holder) {
+        ngx_http_im_unsent_subtract(ctx->holder, ctx->unsent);
+    }
+}
+
+
 const ngx_http_im_op_t *
 ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
     ngx_str_t *conv_id)
@@ -14,11 +96,20 @@ ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
 ngx_uint_t
 ngx_http_im_request_is_stream(ngx_http_request_t *r)
 {
-#if (NGX_HTTP_V2)
-    return r->stream != NULL;
-#else
-    return 0;
-#endif
+    return r->http_version >= NGX_HTTP_VERSION_20;
+}
+
+
+ngx_uint_t
+ngx_http_im_request_expects(ngx_http_request_t *r)
+{
+    if (r->headers_in.expect == NULL || r->expect_tested
+        || r->http_version != NGX_HTTP_VERSION_11)
+    {
+        return 0;
+    }
+
+    return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
 }
 
 
@@ -52,37 +143,6 @@ ngx_http_im_request_call(ngx_http_request_t *r, ngx_http_im_job_t *job,
 }
 
 
-ngx_int_t
-ngx_http_im_request_user_set(ngx_http_request_t *r, ngx_http_im_call_t *call)
-{
-    ngx_str_t                user;
-    ngx_http_im_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
-
-    if (lcf->user == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, lcf->user, &user) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (user.len == 0) {
-        return NGX_OK;
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im user:\"%V\" job:%p",
-                   &user, call->job);
-
-    call->user.len = user.len;
-    call->user.data = ngx_pstrdup(call->pool, &user);
-
-    return call->user.data ? NGX_OK : NGX_ERROR;
-}
-
-
 ngx_str_t *
 ngx_http_im_request_caller(ngx_http_request_t *r, ngx_http_im_call_t *call)
 {
@@ -90,6 +150,97 @@ ngx_http_im_request_caller(ngx_http_request_t *r, ngx_http_im_call_t *call)
          : call->from_id.len ? &call->from_id
          : call->conv_id.len ? &call->conv_id
          : &r->connection->addr_text;
+}
+
+
+static ngx_int_t
+ngx_http_im_request_holder_set(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    u_char            *p;
+    ngx_str_t         *user;
+    ngx_connection_t  *c;
+
+    user = &ctx->call->user;
+
+    p = ngx_pnalloc(r->pool, 2 + ngx_max(user->len, NGX_ATOMIC_T_LEN));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->holder_key.data = p;
+
+    if (user->len) {
+        p = ngx_cpymem(p, "u:", 2);
+        p = ngx_cpymem(p, user->data, user->len);
+
+    } else {
+        c = r->connection;
+
+        /* of HTTP/2, the number is that of the client's connection */
+
+#if (NGX_HTTP_V3)
+        if (c->quic) {
+            c = c->quic->parent;
+        }
+#endif
+
+        p = ngx_sprintf(p, "c:%uA", c->number);
+    }
+
+    ctx->holder_key.len = p - ctx->holder_key.data;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_im_request_may_answer(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    size_t length)
+{
+    ngx_uint_t                allowed;
+    ngx_http_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
+
+    if (imcf->unsent.size == 0) {
+        return 1;
+    }
+
+    if (ctx->holder_key.len == 0
+        && ngx_http_im_request_holder_set(r, ctx) != NGX_OK)
+    {
+        return 0;
+    }
+
+    allowed = ngx_http_im_unsent_allows(&imcf->unsent, &ctx->holder_key,
+                                        length + NGX_HTTP_IM_UNSENT_REQUEST,
+                                        r->connection->log);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im unsent \"%V\" length:%uz all:%uz allowed:%ui",
+                   &ctx->holder_key, length, imcf->unsent.size, allowed);
+
+    return allowed;
+}
+
+
+void
+ngx_http_im_request_unsent_add(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx,
+    size_t length)
+{
+    ngx_http_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
+
+    if (ctx->holder_key.len == 0
+        && ngx_http_im_request_holder_set(r, ctx) != NGX_OK)
+    {
+        return;
+    }
+
+    ctx->unsent = length + ctx->body.len + NGX_HTTP_IM_UNSENT_REQUEST;
+    ctx->holder = ngx_http_im_unsent_add(&imcf->unsent, &ctx->holder_key,
+                                         ctx->unsent, r->connection->log);
 }
 
 

@@ -6,23 +6,35 @@ static const ngx_str_t  ngx_http_im_response_json =
     ngx_string("application/json");
 
 
-ngx_int_t
-ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call)
+off_t
+ngx_http_im_response_close(ngx_http_im_call_t *call)
 {
-    off_t                  length;
-    ngx_http_im_writer_t  *w;
-
-    w = &call->writer;
-
-    if (w->first == NULL) {
-        ngx_http_im_write_lit(w, "{}");
+    if (call->writer.first == NULL) {
+        ngx_http_im_write_lit(&call->writer, "{}");
     }
 
-    length = ngx_http_im_writer_close(w);
+    return ngx_http_im_writer_close(&call->writer);
+}
 
-    if (length == NGX_ERROR
-        || ngx_http_im_response_set(r, "X-IM-Conv-Id", &call->made_conv)
-           != NGX_OK
+
+void
+ngx_http_im_response_free(ngx_http_im_call_t *call)
+{
+    ngx_chain_t  *cl;
+
+    for (cl = call->writer.first; cl; cl = cl->next) {
+        (void) ngx_pfree(call->writer.pool, cl->buf->start);
+    }
+
+    call->writer.first = NULL;
+}
+
+
+ngx_int_t
+ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call,
+    off_t length)
+{
+    if (ngx_http_im_response_set(r, "X-IM-Conv-Id", &call->made_conv) != NGX_OK
         || ngx_http_im_response_set(r, "X-IM-Msg-Id", &call->made_msg)
            != NGX_OK
         || ngx_http_im_response_set(r, "X-IM-Msg-Time", &call->made_time)
@@ -32,8 +44,8 @@ ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call)
     }
 
     return ngx_http_im_response_send(r, NGX_HTTP_OK,
-                                     &ngx_http_im_response_json, w->first,
-                                     length);
+                                     &ngx_http_im_response_json,
+                                     call->writer.first, length);
 }
 
 
@@ -44,6 +56,7 @@ ngx_http_im_response_error(ngx_http_request_t *r, ngx_http_im_error_e id,
     off_t                      length;
     ngx_str_t                  escaped, value;
     ngx_http_im_writer_t       w;
+    ngx_http_im_loc_conf_t    *lcf;
     const ngx_http_im_code_t  *error;
 
     error = ngx_http_im_error_code(id);
@@ -73,7 +86,14 @@ ngx_http_im_response_error(ngx_http_request_t *r, ngx_http_im_error_e id,
     }
 
     if (id == NGX_HTTP_IM_METHOD_NOT_ALLOWED) {
-        ngx_str_set(&value, "POST");
+        lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+        if (lcf->pass) {
+            ngx_str_set(&value, "POST");
+
+        } else {
+            ngx_str_set(&value, "GET, HEAD");
+        }
 
         if (ngx_http_im_response_set(r, "Allow", &value) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -107,6 +127,15 @@ ngx_http_im_response_send(ngx_http_request_t *r, ngx_uint_t status,
 
     cl->buf->last_buf = (r == r->main);
     cl->buf->last_in_chain = 1;
+
+    /*
+     * An answer is made for one request and has no validators: conditions
+     * and ranges in the request do not apply to it, nor do validators that
+     * other modules add.
+     */
+
+    r->disable_not_modified = 1;
+    r->allow_ranges = 0;
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
@@ -143,6 +172,10 @@ ngx_http_im_response_header(ngx_http_request_t *r, const char *key,
     if (h == NULL) {
         return NGX_ERROR;
     }
+
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
 
     h->hash = 1;
     h->key.data = (u_char *) key;

@@ -6,14 +6,20 @@
 #include "ngx_http_im.h"
 
 
+/* ends the answer of a call: its length, or NGX_ERROR */
+off_t ngx_http_im_response_close(ngx_http_im_call_t *call);
+
+/* frees an answer that is not sent: its request may live on for long */
+void ngx_http_im_response_free(ngx_http_im_call_t *call);
+
 /*
- * The first three send header and body and return what the request is to be
+ * The next three send header and body and return what the request is to be
  * finalized with.
  */
 
 /* the answer of a call, with what was made told in headers */
 ngx_int_t ngx_http_im_response(ngx_http_request_t *r,
-    ngx_http_im_call_t *call);
+    ngx_http_im_call_t *call, off_t length);
 
 /* {"code":"...","error":"..."}; text NULL: the usual one */
 ngx_int_t ngx_http_im_response_error(ngx_http_request_t *r,

@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_variable.h"
+#include "ngx_http_im_id.h"
 #include "ngx_http_im_request.h"
 
 
@@ -19,6 +20,8 @@ static const ngx_http_im_op_t *ngx_http_im_variable_route(
     ngx_http_request_t *r, ngx_str_t *conv_id);
 static ngx_int_t ngx_http_im_variable_set(ngx_http_variable_value_t *v,
     const ngx_str_t *value);
+static ngx_int_t ngx_http_im_variable_id(ngx_http_variable_value_t *v,
+    ngx_str_t *id, ngx_uint_t valid);
 
 
 static ngx_http_variable_t  ngx_http_im_vars[] = {
@@ -104,6 +107,21 @@ ngx_http_im_variable_set(ngx_http_variable_value_t *v, const ngx_str_t *value)
 }
 
 
+/* what a caller has written is shown only if it has the form of an id */
+
+static ngx_int_t
+ngx_http_im_variable_id(ngx_http_variable_value_t *v, ngx_str_t *id,
+    ngx_uint_t valid)
+{
+    if (!valid) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_im_variable_set(v, id);
+}
+
+
 /*
  * What the URI tells is known before the content phase, so that limits can
  * be keyed by it.
@@ -130,7 +148,7 @@ ngx_http_im_variable_call(ngx_http_request_t *r,
     ngx_http_im_ctx_t       *ctx;
     const ngx_http_im_op_t  *op;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+    ctx = ngx_http_im_request_ctx_find(r);
 
     op = ctx ? ctx->op : ngx_http_im_variable_route(r, &conv_id);
 
@@ -149,7 +167,7 @@ ngx_http_im_variable_code(ngx_http_request_t *r,
 {
     ngx_http_im_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+    ctx = ngx_http_im_request_ctx_find(r);
 
     if (ctx == NULL || ctx->code == NULL) {
         v->not_found = 1;
@@ -166,14 +184,15 @@ ngx_http_im_variable_from_id(ngx_http_request_t *r,
 {
     ngx_http_im_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+    ctx = ngx_http_im_request_ctx_find(r);
 
     if (ctx == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    return ngx_http_im_variable_set(v, &ctx->from_id);
+    return ngx_http_im_variable_id(v, &ctx->from_id,
+                                   ngx_http_im_id_user_valid(&ctx->from_id));
 }
 
 
@@ -184,15 +203,17 @@ ngx_http_im_variable_conv_id(ngx_http_request_t *r,
     ngx_str_t           conv_id;
     ngx_http_im_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+    ctx = ngx_http_im_request_ctx_find(r);
 
     if (ctx) {
-        return ngx_http_im_variable_set(v, &ctx->conv_id);
+        return ngx_http_im_variable_id(v, &ctx->conv_id,
+                                   ngx_http_im_id_conv_valid(&ctx->conv_id));
     }
 
     (void) ngx_http_im_variable_route(r, &conv_id);
 
-    return ngx_http_im_variable_set(v, &conv_id);
+    return ngx_http_im_variable_id(v, &conv_id,
+                                   ngx_http_im_id_conv_valid(&conv_id));
 }
 
 
@@ -203,7 +224,7 @@ ngx_http_im_variable_store_time(ngx_http_request_t *r,
     u_char             *p;
     ngx_http_im_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+    ctx = ngx_http_im_request_ctx_find(r);
 
     if (ctx == NULL || ctx->commands == 0) {
         v->not_found = 1;
@@ -234,7 +255,7 @@ ngx_http_im_variable_store_commands(ngx_http_request_t *r,
     u_char             *p;
     ngx_http_im_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+    ctx = ngx_http_im_request_ctx_find(r);
 
     if (ctx == NULL) {
         v->not_found = 1;

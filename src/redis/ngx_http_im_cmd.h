@@ -55,6 +55,9 @@ struct ngx_http_im_cmd_s {
     size_t                         size;       /* of the reply */
     ngx_http_im_reply_t            reply;      /* once the state is DONE */
     ngx_msec_t                     generation; /* of the node, at the reply */
+    const void                    *conn;       /* that has brought the reply;
+                                                  on one, the commands of a job
+                                                  are executed in order */
     ngx_http_im_kind_e             kind;
     ngx_http_im_cmd_e              state;
     unsigned                       retried:1;

@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_im_conn_recv(ngx_http_im_conn_t *conn, ssize_t *n);
 static void ngx_http_im_conn_reply(void *data, ngx_http_im_cmd_t *cmd);
 static void ngx_http_im_conn_denied(void *data, ngx_str_t *error);
 static void ngx_http_im_conn_fill(ngx_http_im_conn_t *conn);
+static ngx_uint_t ngx_http_im_conn_next(ngx_http_im_conn_t *conn,
+    ngx_http_im_conn_e was);
 static void ngx_http_im_conn_reset(ngx_http_im_conn_t *conn);
 static void ngx_http_im_conn_reconnect(ngx_http_im_conn_t *conn);
 
@@ -59,9 +61,21 @@ ngx_http_im_conn_connect(ngx_http_im_conn_t *conn)
     pc = &conn->peer;
     ngx_memzero(pc, sizeof(ngx_peer_connection_t));
 
-    pc->sockaddr = endpoint->addr->sockaddr;
-    pc->socklen = endpoint->addr->socklen;
-    pc->name = &endpoint->addr->name;
+    rc = ngx_http_im_addrs_get(&endpoint->addrs, &conn->addr);
+
+    pc->sockaddr = &conn->addr.sockaddr.sockaddr;
+    pc->socklen = conn->addr.socklen;
+    pc->name = &conn->addr.name;
+
+    if (rc != NGX_OK) {
+
+        /* the node is told of the first address, and comes here again */
+
+        conn->state = NGX_HTTP_IM_CONN_CONNECTING;
+        ngx_add_timer(&conn->timer, endpoint->connect_timeout);
+        return;
+    }
+
     pc->get = ngx_event_get_peer;
     pc->log = endpoint->connect_log;
     pc->log_error = NGX_ERROR_ERR;
@@ -142,6 +156,7 @@ ngx_http_im_conn_set_ready(ngx_http_im_conn_t *conn)
     ngx_del_timer(&conn->timer);
 
     conn->failures = 0;
+    conn->tried = 0;
     conn->state = NGX_HTTP_IM_CONN_READY;
 
     ngx_http_im_stat_inc(conn->endpoint->stat, NGX_HTTP_IM_STAT_CONNECTS);
@@ -448,14 +463,34 @@ ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
 
     ngx_http_im_conn_reset(conn);
 
+    conn->next = ngx_http_im_conn_next(conn, was);
+
     endpoint->handlers->closed(conn, was, err, reason);
 
-    if (was == NGX_HTTP_IM_CONN_READY && !draining) {
+    if ((was == NGX_HTTP_IM_CONN_READY && !draining) || conn->next) {
         ngx_http_im_conn_connect(conn);
         return;
     }
 
     ngx_http_im_conn_reconnect(conn);
+}
+
+
+/* is another address of the server to be tried at once? */
+
+static ngx_uint_t
+ngx_http_im_conn_next(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was)
+{
+    ngx_http_im_addrs_t  *addrs;
+
+    addrs = &conn->endpoint->addrs;
+
+    if (was == NGX_HTTP_IM_CONN_READY) {
+        return !ngx_http_im_addrs_is_current(addrs, &conn->addr);
+    }
+
+    return ngx_http_im_addrs_failed(addrs, &conn->addr, &conn->tried)
+           == NGX_OK;
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
 
+#include "ngx_http_im_addrs.h"
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_input.h"
 #include "ngx_http_im_output.h"
@@ -54,7 +55,7 @@ typedef struct {
 typedef struct {
     const ngx_http_im_conn_handlers_t  *handlers;
     void                     *data;          /* the node */
-    ngx_addr_t               *addr;
+    ngx_http_im_addrs_t       addrs;
     ngx_str_t                *store;         /* name, for the log */
     ngx_msec_t                connect_timeout;
     u_char                   *buf;           /* recv() fills it */
@@ -74,6 +75,8 @@ typedef struct {
 struct ngx_http_im_conn_s {
     ngx_http_im_endpoint_t   *endpoint;
     ngx_peer_connection_t     peer;
+    ngx_http_im_addr_t        addr;          /* of the peer */
+    ngx_uint_t                tried;         /* addresses, in a row */
     ngx_connection_t         *connection;    /* NULL in DOWN */
     ngx_uint_t                serial;        /* of the nginx connection */
     ngx_http_im_conn_e        state;
@@ -85,6 +88,7 @@ struct ngx_http_im_conn_s {
     ngx_http_im_job_t        *job;           /* of the setup under way */
 
     ngx_uint_t                failures;      /* to connect, in a row */
+    unsigned                  next:1;        /* another address at once */
     unsigned                  draining:1;    /* closed once sent is empty */
     unsigned                  exiting:1;     /* not opened again */
 };

@@ -9,8 +9,8 @@
 #define NGX_HTTP_IM_FENCE_LEN   (sizeof(NGX_HTTP_IM_FENCE_HEAD) - 1          \
                                  + NGX_HTTP_IM_FENCE_WORD + 2)
 
-/* how a refusal by the ACL names the command */
-#define NGX_HTTP_IM_FENCE_NAME  "'echo'"
+/* how a refusal names the command, in quotes of some kind */
+#define NGX_HTTP_IM_FENCE_NAME  "echo"
 
 
 struct ngx_http_im_fence_s {
@@ -97,9 +97,10 @@ ngx_http_im_fence_check(ngx_http_im_fences_t *fences, ngx_http_im_cmd_t *cmd,
 
 
 /*
- * A server that is loading or busy refuses the fence as it refuses all that
- * is before it; if anything of that got an answer, the error may be that of
- * another command.
+ * One without ECHO, or whose ACL forbids it, names it in the error.  A server
+ * that is loading or busy refuses the fence as it refuses all that is before
+ * it; if anything of that got an answer, the error may be that of another
+ * command.
  */
 
 static ngx_int_t

@@ -42,6 +42,7 @@ static void ngx_http_im_node_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
     ngx_http_im_setup_t *setup);
 static void ngx_http_im_node_drain(ngx_http_im_node_t *node);
+static void ngx_http_im_node_moved(void *data);
 
 
 static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
@@ -53,8 +54,9 @@ static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
 
 ngx_int_t
 ngx_http_im_node_init(ngx_http_im_node_t *node,
-    const ngx_http_im_redis_conf_t *conf, ngx_addr_t *addr,
-    ngx_http_im_jobs_t *jobs, u_char *buf, size_t size)
+    const ngx_http_im_redis_conf_t *conf,
+    const ngx_http_im_server_t *server, ngx_http_im_jobs_t *jobs,
+    u_char *buf, size_t size)
 {
     ngx_int_t                i;
     ngx_http_im_endpoint_t  *endpoint;
@@ -79,7 +81,6 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     endpoint = &node->endpoint;
     endpoint->handlers = &ngx_http_im_node_handlers;
     endpoint->data = node;
-    endpoint->addr = addr;
     endpoint->store = (ngx_str_t *) &conf->name;
     endpoint->connect_timeout = conf->connect_timeout;
     endpoint->buf = buf;
@@ -87,6 +88,9 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     endpoint->stat = jobs->stat;
     endpoint->log = jobs->log;
     endpoint->connect_log = &node->connect_log;
+
+    ngx_http_im_addrs_init(&endpoint->addrs, conf, server,
+                           ngx_http_im_node_moved, node, jobs->log);
 
     node->conns = ngx_pcalloc(ngx_cycle->pool, conf->connections
                                                * sizeof(ngx_http_im_conn_t));
@@ -109,6 +113,8 @@ ngx_http_im_node_connect(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_addrs_start(&node->endpoint.addrs);
+
     for (i = 0; i < node->conf->connections; i++) {
         ngx_http_im_conn_connect(&node->conns[i]);
     }
@@ -123,6 +129,8 @@ void
 ngx_http_im_node_exit(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
+
+    ngx_http_im_addrs_exit(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
         ngx_http_im_conn_exit(&node->conns[i]);
@@ -163,8 +171,7 @@ ngx_http_im_node_is_reachable(ngx_http_im_node_t *node)
 const char *
 ngx_http_im_node_reason(ngx_http_im_node_t *node)
 {
-    return node->unmet ? "the store is weaker than required"
-                       : "no connection";
+    return ngx_http_im_settings_reason(node->unmet);
 }
 
 
@@ -287,6 +294,7 @@ ngx_http_im_node_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
     node = conn->endpoint->data;
 
     cmd->generation = node->generation;
+    cmd->conn = conn;
 
     if (ngx_http_im_cmd_pool(cmd) == NULL) {
         ngx_http_im_stat_inc(node->jobs->stat, NGX_HTTP_IM_STAT_LATE);
@@ -408,7 +416,9 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
 
     ngx_http_im_setup_abort(conn);
 
-    if (was != NGX_HTTP_IM_CONN_READY || conn->exiting || node->unmet) {
+    if ((was != NGX_HTTP_IM_CONN_READY || conn->exiting || node->unmet)
+        && !conn->next)
+    {
         node->down = 1;
     }
 
@@ -429,7 +439,8 @@ ngx_http_im_node_closed_log(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
 
     node = conn->endpoint->data;
 
-    level = (conn->failures || node->unmet) ? NGX_LOG_INFO : NGX_LOG_ERR;
+    level = (conn->failures || node->unmet || conn->next) ? NGX_LOG_INFO
+                                                          : NGX_LOG_ERR;
 
     ngx_log_error(level, node->jobs->log, err,
                   (was == NGX_HTTP_IM_CONN_READY)
@@ -506,7 +517,8 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
     ngx_http_im_node_settings(conn, setup);
 
     if (node->unmet) {
-        ngx_http_im_conn_close(conn, 0, "the server is weaker than required");
+        ngx_http_im_conn_close(conn, 0,
+                               ngx_http_im_settings_reason(node->unmet));
         ngx_http_im_node_drain(node);
         return;
     }
@@ -588,7 +600,8 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
 
     ngx_http_im_settings_log(&node->conf->name, conn->peer.name,
                              setup->evicts && !node->evicts,
-                             setup->unmet, node->unmet, node->jobs->log);
+                             setup->unmet, node->unmet, setup->refused,
+                             node->jobs->log);
 
     node->evicts = setup->evicts;
     node->unmet = setup->unmet;
@@ -604,6 +617,29 @@ ngx_http_im_node_drain(ngx_http_im_node_t *node)
 
     for (i = 0; i < node->conf->connections; i++) {
         ngx_http_im_conn_drain(&node->conns[i]);
+    }
+}
+
+
+/* the name of the server leads to another one, or to one at last */
+
+static void
+ngx_http_im_node_moved(void *data)
+{
+    ngx_http_im_node_t  *node = data;
+
+    ngx_int_t            i;
+    ngx_http_im_conn_t  *conn;
+
+    for (i = 0; i < node->conf->connections; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY) {
+            ngx_http_im_conn_drain(conn);
+
+        } else if (conn->connection == NULL && conn->timer.timer_set) {
+            ngx_http_im_conn_connect(conn);
+        }
     }
 }
 

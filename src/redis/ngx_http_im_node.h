@@ -10,6 +10,7 @@
 #include "ngx_http_im_conn.h"
 #include "ngx_http_im_job.h"
 #include "ngx_http_im_sched.h"
+#include "ngx_http_im_server.h"
 
 
 /*
@@ -42,8 +43,9 @@ struct ngx_http_im_node_s {
 
 
 ngx_int_t ngx_http_im_node_init(ngx_http_im_node_t *node,
-    const ngx_http_im_redis_conf_t *conf, ngx_addr_t *addr,
-    ngx_http_im_jobs_t *jobs, u_char *buf, size_t size);
+    const ngx_http_im_redis_conf_t *conf,
+    const ngx_http_im_server_t *server, ngx_http_im_jobs_t *jobs,
+    u_char *buf, size_t size);
 void ngx_http_im_node_connect(ngx_http_im_node_t *node);
 void ngx_http_im_node_exit(ngx_http_im_node_t *node);
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_redis_conf.h"
+#include "ngx_http_im_server.h"
 
 
 #define NGX_HTTP_IM_PASSWORD_MAX   4096
@@ -18,8 +19,6 @@ static char *ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
     ngx_http_im_redis_conf_t *store);
 static char *ngx_http_im_redis_conf_password(ngx_conf_t *cf,
     ngx_http_im_redis_conf_t *store);
-static ngx_int_t ngx_http_im_redis_conf_address(ngx_conf_t *cf,
-    ngx_http_im_redis_conf_t *store, ngx_str_t *value);
 static char *ngx_http_im_redis_conf_check_timeout(ngx_conf_t *cf, void *post,
     void *data);
 
@@ -233,7 +232,7 @@ ngx_http_im_redis_conf_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return (ngx_http_im_redis_conf_address(cf, store, &value[1]) == NGX_OK)
+    return (ngx_http_im_server_add(cf, &store->servers, &value[1]) == NGX_OK)
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
@@ -263,46 +262,6 @@ ngx_http_im_redis_conf_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_int_t
-ngx_http_im_redis_conf_address(ngx_conf_t *cf, ngx_http_im_redis_conf_t *store,
-    ngx_str_t *value)
-{
-    ngx_url_t    u;
-    ngx_addr_t  *addr;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url = *value;
-    u.default_port = 6379;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s in the address \"%V\" of a store; "
-                           "write host:port or unix:/path",
-                           u.err ? u.err : "error", value);
-        return NGX_ERROR;
-    }
-
-    if (u.naddrs == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "no host in the address \"%V\" of a store", value);
-        return NGX_ERROR;
-    }
-
-    addr = ngx_array_push(&store->servers);
-    if (addr == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* the name may have several addresses: they are one server */
-
-    *addr = u.addrs[0];
-
-    return NGX_OK;
-}
-
-
 static char *
 ngx_http_im_redis_conf_check_timeout(ngx_conf_t *cf, void *post, void *data)
 {
@@ -327,7 +286,10 @@ ngx_http_im_redis_conf_create(ngx_conf_t *cf, ngx_array_t *stores,
     new = ngx_array_push(stores);
 
     if (store == NULL || new == NULL
-        || ngx_array_init(&store->servers, cf->pool, 1, sizeof(ngx_addr_t))
+        || ngx_array_init(&store->servers, cf->pool, 1,
+                          sizeof(ngx_http_im_server_t))
+           != NGX_OK
+        || ngx_array_init(&store->prefixes, cf->pool, 1, sizeof(ngx_str_t))
            != NGX_OK)
     {
         return NULL;
@@ -350,8 +312,8 @@ static char *
 ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
     ngx_http_im_redis_conf_t *store)
 {
-    ngx_uint_t   i;
-    ngx_addr_t  *server;
+    ngx_uint_t             i;
+    ngx_http_im_server_t  *server;
 
     if (store->servers.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -394,8 +356,8 @@ ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
 
     for (i = 0; i < store->servers.nelts; i++) {
         store->scope = store->scope * 31
-                       + ngx_murmur_hash2(server[i].name.data,
-                                          server[i].name.len);
+                       + ngx_murmur_hash2(server[i].text.data,
+                                          server[i].text.len);
     }
 
     return NGX_CONF_OK;
@@ -462,6 +424,59 @@ ngx_http_im_redis_conf_password(ngx_conf_t *cf,
 }
 
 
+char *
+ngx_http_im_redis_conf_prefix(ngx_array_t *stores, ngx_str_t *name,
+    ngx_str_t *prefix)
+{
+    ngx_str_t                 *known;
+    ngx_uint_t                 i;
+    ngx_http_im_redis_conf_t  *store;
+
+    store = ngx_http_im_redis_conf_find(stores, name);
+
+    if (store == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    known = store->prefixes.elts;
+
+    for (i = 0; i < store->prefixes.nelts; i++) {
+        if (known[i].len == prefix->len
+            && ngx_strncmp(known[i].data, prefix->data, prefix->len) == 0)
+        {
+            return NGX_CONF_OK;
+        }
+    }
+
+    known = ngx_array_push(&store->prefixes);
+    if (known == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *known = *prefix;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_redis_conf_resolver(ngx_conf_t *cf,
+    ngx_http_im_redis_conf_t *store, ngx_resolver_t *resolver,
+    ngx_msec_t timeout)
+{
+    /* nginx makes one without name servers, where none is configured */
+
+    if (resolver == NULL || resolver->connections.nelts == 0) {
+        return ngx_http_im_server_check(cf, &store->servers);
+    }
+
+    store->resolver = resolver;
+    store->resolver_timeout = (timeout == NGX_CONF_UNSET_MSEC) ? 30000
+                                                               : timeout;
+    return NGX_OK;
+}
+
+
 ngx_http_im_redis_conf_t *
 ngx_http_im_redis_conf_pass(ngx_conf_t *cf, ngx_array_t *stores,
     ngx_str_t *value)
@@ -477,7 +492,7 @@ ngx_http_im_redis_conf_pass(ngx_conf_t *cf, ngx_array_t *stores,
     store = ngx_http_im_redis_conf_create(cf, stores, value);
 
     if (store == NULL
-        || ngx_http_im_redis_conf_address(cf, store, value) != NGX_OK
+        || ngx_http_im_server_add(cf, &store->servers, value) != NGX_OK
         || ngx_http_im_redis_conf_complete(cf, store) != NGX_CONF_OK)
     {
         return NULL;

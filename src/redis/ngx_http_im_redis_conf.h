@@ -23,7 +23,7 @@ typedef struct {
     ngx_str_t                     name;
     uint32_t                      scope;      /* in the cache: the same for
                                                  the same data */
-    ngx_array_t                   servers;    /* of ngx_addr_t */
+    ngx_array_t                   servers;    /* see ngx_http_im_server.h */
     ngx_str_t                     username;
     ngx_str_t                     password;
     ngx_str_t                     password_file;
@@ -34,8 +34,13 @@ typedef struct {
     ngx_msec_t                    timeout;
     ngx_http_im_settings_t        settings;   /* that are required */
 
+    ngx_resolver_t               *resolver;   /* of http{}, or NULL */
+    ngx_msec_t                    resolver_timeout;
+
     const ngx_http_im_script_t   *scripts;    /* loaded at every setup */
     ngx_uint_t                    nscripts;
+    const ngx_http_im_script_t   *trial;      /* run at every setup for each */
+    ngx_array_t                   prefixes;   /* of ngx_str_t, of keys */
 
     ngx_http_im_store_t          *store;      /* the worker's */
     ngx_http_im_stat_t           *stat;       /* the worker's */
@@ -48,6 +53,15 @@ char *ngx_http_im_redis_conf_block(ngx_conf_t *cf, ngx_command_t *cmd,
 
 ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_find(ngx_array_t *stores,
     ngx_str_t *name);
+
+/* of http{}, at the end of it; the timeout may be unset */
+ngx_int_t ngx_http_im_redis_conf_resolver(ngx_conf_t *cf,
+    ngx_http_im_redis_conf_t *store, ngx_resolver_t *resolver,
+    ngx_msec_t timeout);
+
+/* keys with this prefix will be used in the store of this name, if any */
+char *ngx_http_im_redis_conf_prefix(ngx_array_t *stores, ngx_str_t *name,
+    ngx_str_t *prefix);
 
 /* the store of an address in im_pass: one for each, with the defaults */
 ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_pass(ngx_conf_t *cf,

@@ -142,7 +142,7 @@ ngx_http_im_settings_check(const ngx_http_im_settings_t *settings,
 {
     ngx_uint_t  unmet;
 
-    unmet = 0;
+    unmet = ngx_http_im_settings_role(cmd);
 
     if (settings->appendonly || settings->always) {
         unmet |= ngx_http_im_settings_setting(settings,
@@ -221,6 +221,54 @@ ngx_http_im_settings_setting(const ngx_http_im_settings_t *settings,
 }
 
 
+/* a server that does not show INFO may still refuse the trial for its role */
+
+ngx_uint_t
+ngx_http_im_settings_role(ngx_http_im_cmd_t *cmd)
+{
+    ngx_str_t   value;
+    ngx_uint_t  unmet;
+
+    static const ngx_str_t  role = ngx_string("role");
+    static const ngx_str_t  cluster = ngx_string("cluster_enabled");
+
+    unmet = 0;
+
+    if (ngx_http_im_settings_info(cmd, &role, &value)
+        && !ngx_http_im_settings_is(&value, "master"))
+    {
+        unmet |= NGX_HTTP_IM_UNMET_REPLICA;
+    }
+
+    if (ngx_http_im_settings_info(cmd, &cluster, &value)
+        && ngx_http_im_settings_is(&value, "1"))
+    {
+        unmet |= NGX_HTTP_IM_UNMET_CLUSTER;
+    }
+
+    return unmet;
+}
+
+
+const char *
+ngx_http_im_settings_reason(ngx_uint_t unmet)
+{
+    if (unmet & NGX_HTTP_IM_UNMET_CLUSTER) {
+        return "the store is a part of a Redis Cluster";
+    }
+
+    if (unmet & NGX_HTTP_IM_UNMET_REPLICA) {
+        return "the store is a replica";
+    }
+
+    if (unmet & NGX_HTTP_IM_UNMET_RIGHTS) {
+        return "the Redis user lacks permissions";
+    }
+
+    return unmet ? "the store is weaker than required" : "no connection";
+}
+
+
 u_char *
 ngx_http_im_settings_text(ngx_uint_t unmet, u_char *p, u_char *last)
 {
@@ -249,7 +297,8 @@ ngx_http_im_settings_text(ngx_uint_t unmet, u_char *p, u_char *last)
 
 void
 ngx_http_im_settings_log(const ngx_str_t *store, ngx_str_t *server,
-    ngx_uint_t evicts, ngx_uint_t unmet, ngx_uint_t before, ngx_log_t *log)
+    ngx_uint_t evicts, ngx_uint_t unmet, ngx_uint_t before,
+    ngx_str_t *refused, ngx_log_t *log)
 {
     u_char  text[NGX_HTTP_IM_SETTINGS_TEXT], *last;
 
@@ -268,6 +317,28 @@ ngx_http_im_settings_log(const ngx_str_t *store, ngx_str_t *server,
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
                       "im store \"%V\": %V has all that is required",
                       store, server);
+        return;
+    }
+
+    if (unmet & NGX_HTTP_IM_UNMET_CLUSTER) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "im store \"%V\": %V is not used, it is in cluster mode "
+                      "(cluster-enabled yes), which is not supported",
+                      store, server);
+        return;
+    }
+
+    if (unmet & NGX_HTTP_IM_UNMET_REPLICA) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "im store \"%V\": %V is not used, it is a replica",
+                      store, server);
+        return;
+    }
+
+    if (unmet & NGX_HTTP_IM_UNMET_RIGHTS) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "im store \"%V\": %V is not used, the Redis user lacks "
+                      "permissions: %V", store, server, refused);
         return;
     }
 

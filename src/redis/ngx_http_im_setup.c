@@ -9,7 +9,9 @@ typedef struct {
     ngx_http_im_conn_t              *conn;
     const ngx_http_im_redis_conf_t  *conf;
     ngx_http_im_setup_handler_pt     handler;
+    ngx_http_im_cmd_t               *trials;     /* the first one */
     ngx_http_im_cmd_t               *settings;   /* first one that asks */
+    ngx_str_t                        refused;
 } ngx_http_im_setup_ctx_t;
 
 
@@ -18,7 +20,15 @@ static ngx_http_im_setup_ctx_t *ngx_http_im_setup_create(
     ngx_http_im_jobs_t *jobs, ngx_http_im_setup_handler_pt handler);
 static void ngx_http_im_setup_add(const ngx_http_im_redis_conf_t *conf,
     ngx_http_im_pipeline_t *p);
+static void ngx_http_im_setup_add_trials(
+    const ngx_http_im_redis_conf_t *conf, ngx_http_im_pipeline_t *p);
 static ngx_int_t ngx_http_im_setup_send(ngx_http_im_setup_ctx_t *ctx);
+static ngx_uint_t ngx_http_im_setup_trial(ngx_http_im_setup_ctx_t *ctx,
+    ngx_http_im_cmd_t *cmd);
+static ngx_uint_t ngx_http_im_setup_trial_error(ngx_http_im_setup_ctx_t *ctx,
+    ngx_http_im_cmd_t *cmd);
+static ngx_uint_t ngx_http_im_setup_refused(ngx_http_im_setup_ctx_t *ctx,
+    ngx_str_t *commands, ngx_str_t *words);
 static void ngx_http_im_setup_job_handler(ngx_http_im_job_t *job);
 
 
@@ -27,7 +37,8 @@ ngx_http_im_setup_start(ngx_http_im_conn_t *conn,
     const ngx_http_im_redis_conf_t *conf, ngx_http_im_jobs_t *jobs,
     ngx_http_im_setup_handler_pt handler)
 {
-    ngx_http_im_setup_ctx_t  *ctx;
+    ngx_http_im_cmd_t        **trials;
+    ngx_http_im_setup_ctx_t   *ctx;
 
     ctx = ngx_http_im_setup_create(conn, conf, jobs, handler);
     if (ctx == NULL) {
@@ -35,6 +46,12 @@ ngx_http_im_setup_start(ngx_http_im_conn_t *conn,
     }
 
     ngx_http_im_setup_add(conf, &conn->job->pipeline);
+
+    trials = conn->job->pipeline.last;
+
+    ngx_http_im_setup_add_trials(conf, &conn->job->pipeline);
+
+    ctx->trials = *trials;
 
     return ngx_http_im_setup_send(ctx);
 }
@@ -120,6 +137,38 @@ ngx_http_im_setup_add(const ngx_http_im_redis_conf_t *conf,
 }
 
 
+/*
+ * Scripts that are refused half way through leave half of their writes, so
+ * every right is tried before the server is used.  EVAL leaves the script for
+ * the EVALSHA behind it, which tries nothing but itself.
+ */
+
+static void
+ngx_http_im_setup_add_trials(const ngx_http_im_redis_conf_t *conf,
+    ngx_http_im_pipeline_t *p)
+{
+    ngx_str_t    argv[4], *prefix;
+    ngx_uint_t   i;
+
+    prefix = conf->prefixes.elts;
+
+    ngx_str_set(&argv[2], "0");
+
+    for (i = 0; i < conf->prefixes.nelts; i++) {
+        ngx_str_set(&argv[0], "EVAL");
+        argv[1] = conf->trial->text;
+        argv[3] = prefix[i];
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 4);
+    }
+
+    if (i) {
+        ngx_str_set(&argv[0], "EVALSHA");
+        argv[1] = conf->trial->sha1;
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 3);
+    }
+}
+
+
 /* the settings come last, and everything goes out in one write */
 
 static ngx_int_t
@@ -164,24 +213,39 @@ ngx_http_im_setup_job_handler(ngx_http_im_job_t *job)
 {
     ngx_http_im_cmd_t        *cmd;
     ngx_http_im_conn_t       *conn;
+    ngx_uint_t                trial;
     ngx_http_im_setup_t       setup;
     ngx_http_im_setup_ctx_t  *ctx;
 
     ctx = job->data;
     conn = ctx->conn;
+    trial = 0;
 
     ngx_memzero(&setup, sizeof(ngx_http_im_setup_t));
 
+    setup.unmet = ngx_http_im_settings_check(&ctx->conf->settings,
+                                             ctx->settings);
+
     for (cmd = job->pipeline.first; cmd != ctx->settings; cmd = cmd->next) {
 
-        if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR) {
+        if (cmd == ctx->trials) {
+            trial = 1;
+        }
+
+        if (trial) {
+            setup.unmet |= ngx_http_im_setup_trial(ctx, cmd);
+
+        } else if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR) {
             setup.error = &cmd->reply.str;
             break;
         }
     }
 
-    setup.unmet = ngx_http_im_settings_check(&ctx->conf->settings,
-                                             ctx->settings);
+    setup.refused = &ctx->refused;
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
+                   "im conn:%p setup job:%p done, unmet:%xi error:%p",
+                   conn, job, setup.unmet, setup.error);
+
     setup.evicts = ngx_http_im_settings_evicts(ctx->settings);
 
     /* the job goes last, as the error is in its pool */
@@ -191,6 +255,91 @@ ngx_http_im_setup_job_handler(ngx_http_im_job_t *job)
     ctx->handler(conn, &setup);
 
     ngx_http_im_job_free(job);
+}
+
+
+/* what a trial found out, as bits; a reply of another form tells nothing */
+
+static ngx_uint_t
+ngx_http_im_setup_trial(ngx_http_im_setup_ctx_t *ctx, ngx_http_im_cmd_t *cmd)
+{
+    ngx_str_t             commands, words, state;
+    ngx_uint_t            unmet;
+    ngx_http_im_reply_t  *elts;
+
+    if (cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR) {
+        return ngx_http_im_setup_trial_error(ctx, cmd);
+    }
+
+    elts = cmd->reply.elts;
+
+    if (ngx_http_im_reply_array(&cmd->reply, 3) != NGX_OK
+        || ngx_http_im_reply_string(&elts[0], &commands) != NGX_OK
+        || ngx_http_im_reply_string(&elts[1], &words) != NGX_OK
+        || ngx_http_im_reply_string(&elts[2], &state) != NGX_OK)
+    {
+        return 0;
+    }
+
+    unmet = 0;
+
+    if (state.len == 7) {
+        unmet = (ngx_strncmp(state.data, "replica", 7) == 0)
+                ? NGX_HTTP_IM_UNMET_REPLICA : NGX_HTTP_IM_UNMET_CLUSTER;
+    }
+
+    if (commands.len) {
+        unmet |= ngx_http_im_setup_refused(ctx, &commands, &words);
+    }
+
+    return unmet;
+}
+
+
+/* EVAL or EVALSHA itself: refused for good, or for the moment */
+
+static ngx_uint_t
+ngx_http_im_setup_trial_error(ngx_http_im_setup_ctx_t *ctx,
+    ngx_http_im_cmd_t *cmd)
+{
+    ngx_str_t  *error, eval = ngx_string("EVAL"),
+               evalsha = ngx_string("EVALSHA");
+
+    error = &cmd->reply.str;
+
+    if (ngx_strlcasestrn(error->data, error->data + error->len,
+                         (u_char *) "NOPERM", 6 - 1)
+        || ngx_strlcasestrn(error->data, error->data + error->len,
+                            (u_char *) "unknown command", 15 - 1))
+    {
+        return ngx_http_im_setup_refused(ctx, cmd->next == ctx->settings
+                                              ? &evalsha : &eval, error);
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_im_setup_refused(ngx_http_im_setup_ctx_t *ctx, ngx_str_t *commands,
+    ngx_str_t *words)
+{
+    u_char  *p;
+
+    if (ctx->refused.len) {
+        return NGX_HTTP_IM_UNMET_RIGHTS;
+    }
+
+    ngx_str_set(&ctx->refused, "no memory");
+
+    p = ngx_pnalloc(ctx->conn->job->pool, commands->len + words->len
+                                          + sizeof(": \"\"") - 1);
+    if (p) {
+        ctx->refused.data = p;
+        ctx->refused.len = ngx_sprintf(p, "%V: \"%V\"", commands, words) - p;
+    }
+
+    return NGX_HTTP_IM_UNMET_RIGHTS;
 }
 
 

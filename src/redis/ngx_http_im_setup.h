@@ -14,13 +14,15 @@
 /*
  * The commands that a new connection begins with, and what their replies
  * mean: AUTH, SELECT and SCRIPT LOAD of every script, none of which may be
- * refused, then those that ask for the settings of the server.  A connection
- * that is up asks for the settings again from time to time.
+ * refused; a trial of every right that calls need, for each key prefix; then
+ * those that ask for the settings of the server.  A connection that is up asks
+ * for the settings again from time to time.
  */
 
 typedef struct {
     ngx_str_t     *error;       /* of a command that was refused, or NULL */
-    ngx_uint_t     unmet;       /* settings that are required, as bits */
+    ngx_str_t     *refused;     /* commands that need a right, in words */
+    ngx_uint_t     unmet;       /* see ngx_http_im_settings.h, as bits */
     ngx_uint_t     evicts;      /* the server may evict keys */
 } ngx_http_im_setup_t;
 

@@ -54,9 +54,9 @@ static ngx_int_t
 ngx_http_im_store_init(ngx_http_im_store_t *store,
     ngx_http_im_redis_conf_t *conf)
 {
-    u_char      *buf;
-    ngx_uint_t   i;
-    ngx_addr_t  *addr;
+    u_char                *buf;
+    ngx_uint_t             i;
+    ngx_http_im_server_t  *server;
 
     store->conf = conf;
     store->nnodes = conf->servers.nelts;
@@ -82,10 +82,10 @@ ngx_http_im_store_init(ngx_http_im_store_t *store,
         return NGX_ERROR;
     }
 
-    addr = conf->servers.elts;
+    server = conf->servers.elts;
 
     for (i = 0; i < store->nnodes; i++) {
-        if (ngx_http_im_node_init(&store->nodes[i], conf, &addr[i],
+        if (ngx_http_im_node_init(&store->nodes[i], conf, &server[i],
                                   &store->jobs, buf, NGX_HTTP_IM_READ_BUFFER)
             != NGX_OK)
         {

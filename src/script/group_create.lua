@@ -5,10 +5,11 @@
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'conv_exists' end
 local t = redis.call('TIME')
 local now = t[1] .. string.sub('000000' .. t[2], -6, -4)
-redis.call('SET', KEYS[1], '1000000000000000' .. now .. '0000000 ')
 redis.call('ZADD', KEYS[2], 0, '')
 redis.call('ZADD', KEYS[3], 0, '')
 for i = 4, #ARGV do redis.call('HSET', KEYS[4], ARGV[i], '0j') end
 redis.call('HSET', KEYS[5], 'owner', ARGV[1], 'users', ARGV[2],
     'info', ARGV[3], 'created', now)
+-- the head comes last: without it there is no group
+redis.call('SET', KEYS[1], '1000000000000000' .. now .. '0000000 ')
 return 'ok'

@@ -6,9 +6,7 @@
 --        too many groups
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if score and ARGV[3] == '' then return {score, 0} end
-if not score and ARGV[3] == ''
-   and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2])
-then
+if not score and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
     return {'0', 0}
 end
 local t = redis.call('TIME')

@@ -6,22 +6,26 @@
 --       "0" or "1": which of them is the sender
 -- reply: "msg_id time", for a 1:1 that was named by its id also " " and the
 --        other user, or the code of a refusal
-local call, sub = redis.call, string.sub
+local call, pcall, sub = redis.call, redis.pcall, string.sub
 local from, typ, text, cid, ids = ARGV[1], ARGV[2], ARGV[3], ARGV[5], ARGV[7]
 local group, who, peer = KEYS[4], ARGV[8], ''
 local head = call('GETRANGE', KEYS[1], 0, 199)
 local t = call('TIME')
 local now = t[1] .. sub('000000' .. t[2], -6, -4)
-local seq, keep, other, rev
+local seq, keep, other, rev, pos, known
+local check = cid ~= ''
 if head == '' then
     if group or ids == '' then return 'conv_not_found' end
     seq, keep, other, rev = '1', who .. ids, '000000000000000', '000000'
+    check = true
 else
     local last = sub(head, 17, 29)
     if now < last then now = last end
+    if now - last >= 1000 then check = true end
     seq, rev = (sub(head, 2, 16) + 1) .. '', sub(head, 30, 35)
     if group then
-        if call('HEXISTS', group, from) == 0 then return 'not_member' end
+        pos = call('HGET', group, from)
+        if not pos then return 'not_member' end
     else
         if ids == '' then
             local _, _, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
@@ -38,39 +42,68 @@ else
 end
 local body = typ .. ' ' .. from .. ' ' .. text
 if cid ~= '' then
-    local known = call('ZSCORE', KEYS[3], from .. ' ' .. cid)
-    if known then
-        local row = call('ZRANGEBYSCORE', KEYS[2], known, known)[1]
+    known = call('ZSCORE', KEYS[3], from .. ' ' .. cid)
+    local row = known and tonumber(known) < tonumber(seq)
+        and call('ZRANGEBYSCORE', KEYS[2], known, known)[1]
+    if row then
         local sp = string.find(row, ' ', 1, true)
         if now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
-            if sub(row, sp + 15) ~= body then return 'idempotency_conflict' end
-            return sub(row, 1, sp + 13) .. peer
+            -- of a recalled message nothing is left to compare
+            local same = sub(row, sp + 15) == body
+                or sub(row, sp + 16, sp + 16) == 'r'
+            return same and sub(row, 1, sp + 13) .. peer
+                or 'idempotency_conflict'
         end
     end
 end
+if group and sub(head, 1, 1) == '2' then return 'dismissed' end
+-- A row of this sequence, which the head does not know, is of a write that
+-- was cut off.  In a busy conversation only a client_msg_id looks for it.
+if check then
+    local rows = call('ZRANGEBYSCORE', KEYS[2], seq, seq)
+    for i = 1, #rows do call('ZREM', KEYS[2], rows[i]) end
+end
 local pad = sub('00000000000000' .. seq, -15)
 local id = seq .. '-' .. ARGV[4] .. ' ' .. now
-call('ZADD', KEYS[2], seq, id .. ' ' .. body)
+local row, value = id .. ' ' .. body, nil
 if group then
-    call('HSET', group, from, seq)
-    call('SET', KEYS[1], '1' .. pad .. now .. rev .. typ .. from .. ' '
-        .. text)
+    value = '1' .. pad .. now .. rev .. typ .. from .. ' ' .. text
 elseif who == '0' then
-    call('SET', KEYS[1], '0' .. pad .. now .. rev .. '00' .. pad .. other
-        .. typ .. '0' .. keep .. text)
+    value = '0' .. pad .. now .. rev .. '00' .. pad .. other .. typ .. '0'
+        .. keep .. text
 else
-    call('SET', KEYS[1], '0' .. pad .. now .. rev .. '00' .. other .. pad
-        .. typ .. '1' .. keep .. text)
+    value = '0' .. pad .. now .. rev .. '00' .. other .. pad .. typ .. '1'
+        .. keep .. text
 end
-if head == '' then call('ZADD', KEYS[3], '0', '') end
-if cid ~= '' then
-    call('ZADD', KEYS[3], seq, from .. ' ' .. cid)
-    -- forget what is older than the window, a few at a time
-    local old = call('ZRANGE', KEYS[3], 1, 4, 'WITHSCORES')
+-- the head comes last, and what precedes it is taken back if it is refused
+local function failed(r) return type(r) == 'table' and r.err end
+local r = pcall('ZADD', KEYS[2], seq, row)
+if head == '' and not failed(r) then r = pcall('ZADD', KEYS[3], '0', '') end
+if cid ~= '' and not failed(r) then
+    r = pcall('ZADD', KEYS[3], seq, from .. ' ' .. cid)
+end
+if group and not failed(r) then r = pcall('HSET', group, from, seq) end
+if not failed(r) then r = pcall('SET', KEYS[1], value) end
+if failed(r) then
+    pcall('ZREM', KEYS[2], row)
+    if head == '' then pcall('ZREM', KEYS[3], '') end
+    if known then
+        pcall('ZADD', KEYS[3], known, from .. ' ' .. cid)
+    elseif cid ~= '' then
+        pcall('ZREM', KEYS[3], from .. ' ' .. cid)
+    end
+    if group then pcall('HSET', group, from, pos) end
+    return r
+end
+-- every second time: forget what is older than the window, a few at a time
+if cid ~= '' and string.find(ARGV[4], '[02468ace]$') then
+    local old = call('ZRANGE', KEYS[3], 1, 8, 'WITHSCORES')
     for i = 1, #old, 2 do
         local row = call('ZRANGEBYSCORE', KEYS[2], old[i + 1], old[i + 1])[1]
-        local sp = string.find(row, ' ', 1, true)
-        if now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then break end
+        local sp = row and string.find(row, ' ', 1, true)
+        if sp and now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
+            break
+        end
         call('ZREM', KEYS[3], old[i])
     end
 end

@@ -30,8 +30,9 @@ ngx_http_im_status_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (lcf->pass) {
-        return "cannot stand beside im_pass; give it a location of its own";
+    if (lcf->pass || lcf->health) {
+        return "cannot stand beside im_pass or im_health; give it a location "
+               "of its own";
     }
 
     value = cf->args->elts;
@@ -74,7 +75,7 @@ ngx_http_im_status_zone_add(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf,
     ngx_uint_t                  i;
     ngx_http_im_redis_conf_t  **store;
 
-    if (imcf->passes.nelts == 0 && !imcf->status) {
+    if (imcf->passes.nelts == 0 && !imcf->status && !imcf->has_health) {
         return NGX_OK;
     }
 

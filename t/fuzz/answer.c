@@ -21,8 +21,10 @@
      && ngx_strncmp((op)->name.data, text, sizeof(text) - 1) == 0)
 
 
-static ngx_uint_t fuzz_clean(ngx_http_im_cmd_t *cmd, ngx_uint_t n,
-    ngx_http_im_reply_t *reply);
+static ngx_uint_t fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t n, ngx_http_im_reply_t *reply);
+static ngx_str_t fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t n);
 static ngx_str_t fuzz_arg(ngx_http_im_cmd_t *cmd, ngx_uint_t n);
 static json_t *fuzz_parse(const char *before, ngx_str_t *text,
     const char *after);
@@ -108,7 +110,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 goto done;
             }
 
-            clean &= fuzz_clean(cmd, 0, &d.root);
+            clean &= fuzz_clean(call, cmd, 0, &d.root);
             cmd->reply = d.root;
             cmd->state = NGX_HTTP_IM_CMD_DONE;
         }
@@ -151,7 +153,8 @@ done:
 /* n: the element's number in the reply of a command for several fields */
 
 static ngx_uint_t
-fuzz_clean(ngx_http_im_cmd_t *cmd, ngx_uint_t n, ngx_http_im_reply_t *reply)
+fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n,
+    ngx_http_im_reply_t *reply)
 {
     json_t      *json;
     ngx_str_t    field;
@@ -160,7 +163,7 @@ fuzz_clean(ngx_http_im_cmd_t *cmd, ngx_uint_t n, ngx_http_im_reply_t *reply)
     if (reply->type == NGX_HTTP_IM_REPLY_ARRAY) {
 
         for (i = 0; i < reply->nelts; i++) {
-            if (!fuzz_clean(cmd, i, &reply->elts[i])) {
+            if (!fuzz_clean(call, cmd, i, &reply->elts[i])) {
                 return 0;
             }
         }
@@ -174,13 +177,7 @@ fuzz_clean(ngx_http_im_cmd_t *cmd, ngx_uint_t n, ngx_http_im_reply_t *reply)
 
     fuzz_own = 1;
 
-    ngx_str_null(&field);
-
-    if (cmd->key.len > 2
-        && ngx_strncmp(cmd->key.data + cmd->key.len - 2, ":x", 2) == 0)
-    {
-        field = fuzz_arg(cmd, 2 + n);
-    }
+    field = fuzz_field(call, cmd, n);
 
     if (field.len == 5 && ngx_strncmp(field.data, "users", 5) == 0) {
         json = fuzz_parse("[", &reply->str, "]");
@@ -200,6 +197,35 @@ fuzz_clean(ngx_http_im_cmd_t *cmd, ngx_uint_t n, ngx_http_im_reply_t *reply)
     fuzz_own = 0;
 
     return ok;
+}
+
+
+/* the field of a group's settings that an element of a reply is, or "" */
+
+static ngx_str_t
+fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n)
+{
+    ngx_str_t   field, whole;
+
+    ngx_str_null(&field);
+
+    if (cmd->script == &call->scripts[NGX_HTTP_IM_SCRIPT_GROUPS]) {
+        whole = fuzz_arg(cmd, cmd->argc - 1);
+
+        if (whole.len && n % 3 == 1) {
+            ngx_str_set(&field, "users");
+
+        } else if (whole.len && n % 3 == 2) {
+            ngx_str_set(&field, "info");
+        }
+
+    } else if (cmd->key.len > 2
+               && ngx_strncmp(cmd->key.data + cmd->key.len - 2, ":x", 2) == 0)
+    {
+        field = fuzz_arg(cmd, 2 + n);
+    }
+
+    return field;
 }
 
 

@@ -11,6 +11,7 @@
  */
 
 #include "ngx_http_im_module.c"
+#include "ngx_http_im_server.h"
 #include "fuzz.h"
 
 #include <netdb.h>
@@ -299,12 +300,13 @@ fuzz_options(ngx_http_im_options_t *o)
 static void
 fuzz_store(ngx_http_im_redis_conf_t *store)
 {
-    ngx_addr_t  *addr;
+    ngx_http_im_server_t  *server;
 
     fuzz_assert(store->servers.nelts == 1);
 
-    addr = store->servers.elts;
-    fuzz_assert(addr->socklen && addr->name.len);
+    server = store->servers.elts;
+    fuzz_assert(server->text.len);
+    fuzz_assert(server->host.len || server->naddrs == 1);
 
     fuzz_assert(store->database >= 0 && store->database <= 1000000);
     fuzz_assert(store->connections >= 1 && store->connections <= 64);

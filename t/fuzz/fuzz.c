@@ -218,6 +218,9 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     f->options.list_max = (flags & 32) ? 3 : 500;
     f->options.page_size_max = 200;
     f->options.group_max_members = (flags & 32) ? 3 : 500;
+    f->options.groups_max = (flags & 32) ? 3 : 1000;
+    f->options.group_add = (flags & 64) ? NGX_HTTP_IM_GROUP_ADD_OWNER
+                                        : NGX_HTTP_IM_GROUP_ADD_MEMBER;
     f->options.idempotency_window = 86400000;
     f->options.reply_full = (flags & 1) != 0;
     f->options.read_on_fetch = (flags & 2) != 0;
@@ -244,6 +247,9 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
 
     if (flags & 8) {
         ngx_str_set(&f->call->user, "ann");
+
+    } else {
+        f->call->trusted = 1;
     }
 
     rc = ngx_http_im_call_check(f->call, copy.data, copy.len);

@@ -8,7 +8,9 @@
 
 #include "fuzz.h"
 #include "ngx_http_im_atoi.h"
+#include "ngx_http_im_cmd.h"
 #include "ngx_http_im_settings.h"
+#include "ngx_http_im_siphash.h"
 
 
 static void
@@ -57,7 +59,8 @@ fuzz_settings(ngx_str_t *all)
         require.always = (n & 2) != 0;
         require.min_replicas = (n & 4) ? 2 : 0;
 
-        wanting = ngx_http_im_settings_check(&require, cmd);
+        wanting = ngx_http_im_settings_check(&require, cmd)
+                  & ~(NGX_HTTP_IM_UNMET_REPLICA | NGX_HTTP_IM_UNMET_CLUSTER);
         p = ngx_http_im_settings_text(wanting, buf, buf + sizeof(buf));
 
         fuzz_assert(n || wanting == 0);
@@ -145,12 +148,179 @@ fuzz_id(const uint8_t *p, size_t len, const char *others)
 }
 
 
+/* slots as CLUSTER KEYSLOT answers; that of 123456789 is its CRC16, 0x31c3 */
+
+static const struct {
+    ngx_str_t   key;
+    ngx_uint_t  slot;
+} fuzz_slots[] = {
+    { ngx_string("123456789"), 0x31c3 },
+    { ngx_string(""), 0 },
+    { ngx_string("user1000"), 3443 },
+    { ngx_string("{user1000}.following"), 3443 },
+    { ngx_string("foo{}{bar}"), 8363 },
+    { ngx_string("foo{{bar}}zap"), 4015 },
+    { ngx_string("foo{bar}{zap}"), 5061 },
+    { ngx_string("im:{c:g1}:h"), 13477 },
+    { ngx_string("im:{c:g1}:m"), 13477 },
+    { ngx_string("im:{u:ann}:g"), 13189 }
+};
+
+
+/*
+ * SipHash-1-3 under the key 00, 01, ... 0f of the bytes 00, 01, ... of this
+ * length, as in the tests of its other implementations.
+ */
+
+static const struct {
+    size_t    len;
+    uint64_t  hash;
+} fuzz_hashes[] = {
+    { 0, 0xabac0158050fc4dcULL },
+    { 1, 0xc9f49bf37d57ca93ULL },
+    { 7, 0xd3927d989bb11140ULL },
+    { 8, 0x369095118d299a8eULL },
+    { 9, 0x25a48eb36c063de4ULL },
+    { 15, 0xd320d86d2a519956ULL },
+    { 16, 0xcc4fdd1a7d908b66ULL },
+    { 63, 0x9d199062b7bbb3a8ULL }
+};
+
+
+static void
+fuzz_vectors(void)
+{
+    u_char                     data[64];
+    ngx_uint_t                 i;
+    ngx_http_im_siphash_key_t  key;
+
+    static ngx_uint_t          once;
+
+    if (once) {
+        return;
+    }
+
+    once = 1;
+
+    for (i = 0; i < sizeof(fuzz_slots) / sizeof(fuzz_slots[0]); i++) {
+        fuzz_assert(ngx_http_im_key_slot(&fuzz_slots[i].key)
+                    == fuzz_slots[i].slot);
+    }
+
+    for (i = 0; i < sizeof(data); i++) {
+        data[i] = i;
+    }
+
+    key.k0 = 0x0706050403020100ULL;
+    key.k1 = 0x0f0e0d0c0b0a0908ULL;
+
+    for (i = 0; i < sizeof(fuzz_hashes) / sizeof(fuzz_hashes[0]); i++) {
+        fuzz_assert(ngx_http_im_siphash(&key, data, fuzz_hashes[i].len)
+                    == fuzz_hashes[i].hash);
+    }
+}
+
+
+/* a slot depends on the key's tag alone, and a hash on each bit and the key */
+
+static void
+fuzz_slot(u_char *p, size_t len)
+{
+    u_char                     buf[128];
+    uint64_t                   hash;
+    ngx_str_t                  key, tag;
+    ngx_http_im_siphash_key_t  secret;
+
+    key.data = p;
+    key.len = len;
+
+    fuzz_assert(ngx_http_im_key_slot(&key) < 16384);
+
+    len = ngx_min(len, sizeof(buf) - sizeof("im:{}:h"));
+
+    tag.data = p;
+    tag.len = len;
+
+    if (len == 0 || ngx_strlchr(p, p + len, '{')
+        || ngx_strlchr(p, p + len, '}'))
+    {
+        return;
+    }
+
+    key.data = buf;
+    key.len = ngx_sprintf(buf, "im:{%V}:h", &tag) - buf;
+
+    fuzz_assert(ngx_http_im_key_slot(&key) == ngx_http_im_key_slot(&tag));
+
+    secret.k0 = 42;
+    secret.k1 = p[0];
+
+    hash = ngx_http_im_siphash(&secret, buf, key.len);
+    fuzz_assert(ngx_http_im_siphash(&secret, buf, key.len) == hash);
+
+    buf[p[len - 1] % key.len] ^= 1;
+    fuzz_assert(ngx_http_im_siphash(&secret, buf, key.len) != hash);
+    buf[p[len - 1] % key.len] ^= 1;
+
+    secret.k0++;
+    fuzz_assert(ngx_http_im_siphash(&secret, buf, key.len) != hash);
+}
+
+
+/* fronts of heads, positions of members, and results of sends */
+
+static void
+fuzz_parts(ngx_http_im_head_t *head, ngx_int_t rc, ngx_str_t *all)
+{
+    ngx_str_t               front;
+    ngx_http_im_sent_t      sent;
+    ngx_http_im_head_t      part;
+    ngx_http_im_position_t  position;
+
+    front.data = all->data;
+    front.len = ngx_min(all->len, 67);
+
+    if (ngx_http_im_front_parse(&part, &front) == NGX_OK) {
+        fuzz_assert(front.len == 67);
+        fuzz_inside(&part.time, &front);
+        fuzz_assert(part.seq >= 0 && part.read[0] >= 0 && part.read[1] >= 0);
+
+    } else {
+        part.seq = -1;
+    }
+
+    /* a head has what its front has */
+
+    if (rc == NGX_OK && !head->group) {
+        fuzz_assert(part.seq == head->seq);
+        fuzz_assert(part.read[0] == head->read[0]);
+        fuzz_assert(part.read[1] == head->read[1]);
+        fuzz_assert(part.hidden[0] == head->hidden[0]);
+        fuzz_assert(part.hidden[1] == head->hidden[1]);
+        fuzz_assert(part.time.data == head->time.data);
+    }
+
+    if (ngx_http_im_position_parse(&position, all) == NGX_OK) {
+        fuzz_assert(position.seq >= 0 && position.hidden >= -1);
+        fuzz_assert(position.joined <= 1);
+    }
+
+    if (ngx_http_im_sent_parse(&sent, all) == NGX_OK) {
+        fuzz_inside(&sent.id, all);
+        fuzz_inside(&sent.time, all);
+        fuzz_inside(&sent.peer, all);
+        fuzz_assert(sent.seq > 0 && sent.time.len == 13);
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     u_char               *copy, pair[NGX_HTTP_IM_PAIR_LEN],
                           riap[NGX_HTTP_IM_PAIR_LEN];
     uint64_t              seq;
+    ngx_int_t             rc;
     ngx_str_t             all, a, b;
     ngx_uint_t            n;
     ngx_http_im_row_t     row;
@@ -164,7 +334,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     all.data = copy;
     all.len = size;
 
-    if (ngx_http_im_head_parse(&head, &all) == NGX_OK) {
+    fuzz_vectors();
+    fuzz_slot(copy, size);
+
+    rc = ngx_http_im_head_parse(&head, &all);
+    fuzz_parts(&head, rc, &all);
+
+    if (rc == NGX_OK) {
         fuzz_inside(&head.time, &all);
         fuzz_inside(&head.type, &all);
         fuzz_inside(&head.from, &all);

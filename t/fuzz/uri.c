@@ -170,7 +170,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     path.data = p + prefix;
     path.len = r->uri.len - prefix;
 
-    if (path.len && path.data[0] == '/') {
+    /* a name without a slash at its end is followed by one */
+
+    if (name[prefix - 1] != '/') {
+
+        if (path.len == 0 || path.data[0] != '/') {
+            fuzz_assert(op == NULL && conv_id.len == 0);
+            goto done;
+        }
+
         path.data++;
         path.len--;
     }

@@ -426,7 +426,9 @@ sub snapshot {
                                                'WITHSCORES')
               : $type eq 'list' ? $self->redis('LRANGE', $key, 0, -1)
               :                   $self->redis('DUMP', $key);
-        $all{$key} = [ $type, $self->redis('PEXPIRETIME', $key), $v ];
+        my $ends = eval { $self->redis('PEXPIRETIME', $key) }   # since 7.0
+                   // $self->redis('PTTL', $key);
+        $all{$key} = [ $type, $ends, $v ];
     }
     return \%all;
 }

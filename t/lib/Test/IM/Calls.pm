@@ -101,6 +101,27 @@ sub mark {
 }
 
 
+sub recall {
+    my ($self, $user, $conv, $msg_id) = @_;
+    return $self->call('/im/msg/recall', { from_id => $user, conv_id => $conv,
+                                           msg_id => $msg_id });
+}
+
+
+sub hide {
+    my ($self, $user, $conv) = @_;
+    return $self->call("/im/conv/$conv/hide", { from_id => $user });
+}
+
+
+# [ user => msg_id, ... ] as they come
+sub readers {
+    my ($self, $conv, %more) = @_;
+    return [ map { ($_->{id} => $_->{msg_id}) }
+             @{ $self->call("/im/conv/$conv/readers", \%more)->json } ];
+}
+
+
 # texts of messages as they come
 sub texts { shift; return [ map { $_->{msg} } @{ $_[0] } ] }
 

@@ -1,0 +1,96 @@
+
+#include "ngx_http_im_conv.h"
+
+
+typedef struct {
+    ngx_str_t   from_id;
+} ngx_http_im_hide_args_t;
+
+
+static ngx_int_t ngx_http_im_hide_check(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_hide(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_hide_done(ngx_http_im_call_t *call);
+
+
+static const ngx_http_im_field_t  ngx_http_im_hide_fields[] = {
+
+    { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
+      NGX_HTTP_IM_FIELD_REQUIRED,
+      offsetof(ngx_http_im_hide_args_t, from_id), 0, 0, NULL, 0 },
+
+    ngx_http_im_field_end
+};
+
+
+/* script hide -> "ok" or the code of a refusal */
+
+const ngx_http_im_op_t  ngx_http_im_op_conv_hide = {
+    ngx_string("conv_hide"),
+    ngx_http_im_hide_fields,
+    sizeof(ngx_http_im_hide_args_t),
+    1,
+    ngx_http_im_hide_check,
+    ngx_http_im_hide
+};
+
+
+static ngx_int_t
+ngx_http_im_hide_check(ngx_http_im_call_t *call)
+{
+    ngx_int_t                 rc;
+    ngx_http_im_hide_args_t  *args;
+
+    args = call->args;
+    call->from_id = args->from_id;
+
+    rc = ngx_http_im_conv_check(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
+}
+
+
+/* a repetition may come after the next message, so it is not repeated here */
+
+static ngx_int_t
+ngx_http_im_hide(ngx_http_im_call_t *call)
+{
+    ngx_http_im_hide_args_t  *args;
+
+    static const ngx_http_im_key_e  keys[] = {
+        NGX_HTTP_IM_CONV_HEAD,
+        NGX_HTTP_IM_CONV_MEMBERS
+    };
+
+    args = call->args;
+
+    call->state = ngx_http_im_call_script(call, NGX_HTTP_IM_WRITE,
+                                          NGX_HTTP_IM_SCRIPT_HIDE,
+                                          &call->conv_id, keys,
+                                          call->pair ? 1 : 2,
+                                          &args->from_id, 1);
+    call->next = ngx_http_im_hide_done;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im hide conv:\"%V\" from:\"%V\" job:%p",
+                   &call->conv_id, &args->from_id, call->job);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_im_hide_done(ngx_http_im_call_t *call)
+{
+    ngx_int_t  rc;
+    ngx_str_t  result;
+
+    rc = ngx_http_im_call_result(call, call->state, &result);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im hide done rc:%i job:%p", rc, call->job);
+
+    return rc;
+}

@@ -1,0 +1,22 @@
+-- Sets name, picture or description of a group; by its owner.
+-- KEYS: head, members, settings
+-- ARGV: who sets them, for each of the three "1" if it is set or "0", as
+--       "101", and their escaped texts
+-- reply: "ok", or the code of a refusal
+local call, who, set = redis.call, ARGV[1], ARGV[2]
+local kind = call('GETRANGE', KEYS[1], 0, 0)
+if kind == '' then return 'conv_not_found' end
+if call('HEXISTS', KEYS[2], who) == 0 then return 'not_member' end
+local old = call('HMGET', KEYS[3], 'owner', 'info')
+if old[1] ~= who then return 'forbidden' end
+if kind == '2' then return 'dismissed' end
+-- a quote within a text has a backslash before it, so that none of them has
+-- what stands between two of them
+local text = { string.match(old[2],
+    '^"name":"(.-)","img":"(.-)","description":"(.*)"$') }
+for i = 1, 3 do
+    if string.sub(set, i, i) == '1' then text[i] = ARGV[2 + i] end
+end
+call('HSET', KEYS[3], 'info', '"name":"' .. text[1] .. '","img":"' .. text[2]
+    .. '","description":"' .. text[3] .. '"')
+return 'ok'

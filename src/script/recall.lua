@@ -1,0 +1,47 @@
+-- Takes the text of a message away; its row keeps all else.
+-- KEYS: head, timeline, and for a group its members and settings
+-- ARGV: who recalls, sequence, msg_id to be checked,
+--       ms in which one's own message may be recalled, "0" for ever, or "off"
+-- reply: "ok", or the code of a refusal
+local call, sub = redis.call, string.sub
+local user, seq, msg, window = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local head = call('GETRANGE', KEYS[1], 0, 199)
+if head == '' then return 'conv_not_found' end
+local _, text, owner
+if KEYS[3] then
+    if call('HEXISTS', KEYS[3], user) == 0 then return 'not_member' end
+    owner = call('HGET', KEYS[4], 'owner') == user
+    _, text = string.find(head, '^[^ ]* ', 37)
+else
+    local _, last, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
+    if user ~= a and user ~= b then return 'not_member' end
+    text = last
+end
+local row = call('ZRANGEBYSCORE', KEYS[2], seq, seq)[1]
+if not row or sub(row, 1, #msg + 1) ~= msg .. ' ' then
+    return 'msg_not_found'
+end
+local at = #msg + 16
+local _, last, mark, from = string.find(row, '^(r?) ([^ ]+) ', at + 1)
+if from ~= user and not owner then return 'forbidden' end
+if sub(head, 1, 1) == '2' then return 'dismissed' end
+if mark == 'r' then return 'ok' end
+if not owner and window ~= '0' then
+    local t = call('TIME')
+    local now = t[1] .. sub('000000' .. t[2], -6, -4)
+    if window == 'off'
+       or now - sub(row, #msg + 2, #msg + 14) > tonumber(window)
+    then
+        return 'recall_expired'
+    end
+end
+-- the head first: if what follows is cut off, a repetition does it
+local rev = string.format('%06d', (sub(head, 30, 35) + 1) % 1000000)
+if tonumber(sub(head, 2, 16)) == tonumber(seq) then
+    call('SET', KEYS[1], sub(head, 1, 29) .. rev .. sub(head, 36, text))
+else
+    call('SETRANGE', KEYS[1], 29, rev)
+end
+call('ZADD', KEYS[2], seq, sub(row, 1, at) .. 'r ' .. from .. ' ')
+call('ZREM', KEYS[2], row)
+return 'ok'
