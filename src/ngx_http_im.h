@@ -9,7 +9,6 @@
 
 #include "ngx_http_im_body.h"
 #include "ngx_http_im_call.h"
-#include "ngx_http_im_health.h"
 #include "ngx_http_im_origin.h"
 #include "ngx_http_im_redis_conf.h"
 #include "ngx_http_im_stat.h"
@@ -28,7 +27,7 @@ typedef struct {
     ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */
     ngx_http_im_unsent_t       unsent;    /* a worker's answers */
-    ngx_http_im_health_t       health;    /* a worker's, of all stores */
+    struct ngx_http_im_health_s  *health;  /* a worker's, of all stores */
     ngx_http_request_body_filter_pt  next_body_filter;
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
@@ -47,7 +46,7 @@ typedef struct {
 } ngx_http_im_pass_t;
 
 
-struct ngx_http_im_loc_conf_s {
+typedef struct {
     ngx_http_im_options_t      options;
     ngx_http_complex_value_t  *user;
     ngx_http_complex_value_t  *trusted_value;
@@ -59,7 +58,7 @@ struct ngx_http_im_loc_conf_s {
     uint32_t                   scope;     /* of key_prefix in the cache */
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
     ngx_uint_t                 health;    /* there is an im_health */
-};
+} ngx_http_im_loc_conf_t;
 
 
 /*

@@ -3,6 +3,7 @@
 #include "ngx_http_im_check.h"
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
+#include "ngx_http_im_health.h"
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_identity.h"
 #include "ngx_http_im_status.h"
@@ -487,11 +488,11 @@ ngx_http_im_create_main_conf(ngx_conf_t *cf)
     }
 
     ngx_http_im_unsent_init(&imcf->unsent);
-    ngx_http_im_health_init(&imcf->health);
+    imcf->health = ngx_http_im_health_create(cf->pool);
 
     imcf->scripts = ngx_http_im_scripts_create(cf->pool);
 
-    if (imcf->scripts == NULL
+    if (imcf->scripts == NULL || imcf->health == NULL
         || ngx_array_init(&imcf->stores, cf->pool, 2,
                           sizeof(ngx_http_im_redis_conf_t *))
            != NGX_OK
@@ -626,7 +627,8 @@ ngx_http_im_inherit(ngx_conf_t *cf, ngx_http_im_loc_conf_t *up,
     }
 
     if (lcf->pass) {
-        ngx_http_im_body_limit_set(lcf, clcf);
+        lcf->body_max = ngx_http_im_body_limit(clcf,
+                                               lcf->options.max_body_size);
     }
 }
 

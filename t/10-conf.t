@@ -87,6 +87,7 @@ my @settings = (
     'im_read_on_fetch off;', 'im_list_max 100;', 'im_page_size_max 50;',
     'im_max_body_size 128k;', 'im_max_message_size 16k;',
     'im_group_max_members 1000;', 'im_idempotency_window 1h;',
+    'im_recall_window 5m;', 'im_recall_window 0;', 'im_recall_window off;',
 );
 
 for my $s (@settings) {
@@ -292,6 +293,8 @@ like($t->conf_fails(conf_http => '', conf_server => '', conf_im =>
          'im_trusted on; im_user $remote_user;') // $t->{check_output},
      qr/\[warn\].*im_trusted on.*im_user is not used/,
      'im_trusted on beside im_user: a warning');
+refused("im_recall_window $_", qr/im_recall_window|invalid/,
+    conf_im => "im_recall_window $_; #!") for qw(x on never -1 offf);
 refused('im_idempotency_window x', qr/im_idempotency_window|invalid/,
     conf_im => 'im_idempotency_window x; #!');
 refused('set_im_conv_id of one user', qr/set_im_conv_id/,

@@ -62,7 +62,7 @@ for my $row (rows(table($module, 'ngx_http_im_commands'))) {
 
 # --- defaults that are numbers, as the merge has them
 
-my %shown = ('262144' => '256k', '32768' => '32k', '86400000' => '24h');
+my %shown = ('120000' => '2m', '262144' => '256k', '32768' => '32k', '86400000' => '24h');
 
 while ($module =~ /ngx_conf_merge_(?:size|uint|msec)_value\(conf->(\w+),
                    \s*prev->\w+,\s*(\d+)\)/gx)
@@ -92,9 +92,11 @@ is_deeply([ sort keys %documented ], [ sort map { "/im/$_" } @routes ],
 # --- fields: each stands in the table of its call, and no other does
 
 my %call_of = (
-    convs => '/im/conv/list', conv_page => '/im/conv/{conv_id}',
+    convs => '/im/unread', list => '/im/conv/list', conv_page => '/im/conv/{conv_id}',
     pair_page => '/im/from/to', send => '/im/send/msg',
-    conv_read => '/im/conv/{conv_id}/read', user_set => '/im/user/set',
+    conv_read => '/im/conv/{conv_id}/read', recall => '/im/msg/recall',
+    hide => '/im/conv/{conv_id}/hide', readers => '/im/conv/{conv_id}/readers',
+    user_set => '/im/user/set',
     user => '/im/user/set', user_get => '/im/user/get',
     group_create => '/im/creat/group', group_add => '/im/add/group/merber',
     group_list => '/im/group/{conv_id}/list',
@@ -113,8 +115,6 @@ for my $file (glob "$root/src/api/*.c") {
         push @{ $fields{$path} }, names(table($text, $table));
     }
 }
-
-$fields{'/im/unread'} = $fields{'/im/conv/list'};
 
 for my $path (sort keys %fields) {
     my ($table) = part($api, $path)
@@ -230,6 +230,8 @@ for my $less ('', '+echo') {
         [ 'from/to', { from_id => 'b', to_id => 'a' } ],
         [ 'conv/g', { from_id => 'b' } ], [ 'conv/g/read', { from_id => 'd' } ],
         [ 'conv/list', { from_id => 'b' } ], [ 'unread', { from_id => 'b' } ],
+        (map { [ 'conv/list', { from_id => 'b', %$_ } ] } { limit => 1 }, { until => 1 }),
+        [ 'conv/g', { after => '' } ], [ 'conv/g/readers', {} ], [ 'conv/g/hide', { from_id => 'b' } ],
     );
     for (@call) {
         my ($path, $data) = @$_;

@@ -51,6 +51,14 @@ sub reads {
         if $seq >= $c->{join}{$user};
 }
 
+sub gone {
+    my ($c, $user) = @_;
+    delete $c->{$_}{$user} for qw(join read own alias seen hidden);
+    $c->{users} = [ grep { $_ ne $user } @{ $c->{users} } ];
+}
+
+sub group { return pick(grep { $_->{type} } values %conv) }
+
 sub stored {
     my ($c, $from, $text, $type, $r) = @_;
     push @{ $c->{msgs} }, { from => $from, msg => $text, type => $type,
@@ -93,6 +101,30 @@ sub check_list {
     }
 }
 
+sub in_order {      # the owner first
+    my $c = shift;
+    my $owner = $c->{owner} // '';
+    return ((grep { $_ eq $owner } @{ $c->{users} }),
+            (grep { $_ ne $owner } @{ $c->{users} }));
+}
+
+sub check_members {
+    my $c = shift;
+    same(join(' ', map { "$_->{id}=$_->{alias}" } @{ $t->members($c->{id}) }),
+         join(' ', map { "$_=" . ($c->{alias}{$_} // '') } in_order($c)),
+         "members of $c->{id}");
+}
+
+# a call on a group: its code is compared, '' for 200
+sub group_call {
+    my ($c, $call, $want, %body) = @_;
+    my $r = $t->post("/im/group/$c->{id}/$call", \%body);
+    same($r->code, $want, "$call $c->{id}");
+    same($r->body, '{}', "$call $c->{id}") if $want eq '';
+    return "$call $c->{id} " . join(' ', map { ref() ? "[@$_]" : $_ } %body)
+           . ": $want";
+}
+
 sub check_page {
     my ($c, $page, $no, $size) = @_;
     my @want = grep { defined } (reverse @{ $c->{msgs} })
@@ -113,7 +145,7 @@ sub check_readers {
     same(join(' ', @{ $t->readers($c->{id}) }),
          join(' ', map { my $n = $c->{seen}{$_};
                          ($_ => $n ? $c->{msgs}[$n - 1]{id} : '')
-              } @{ $c->{users} }), "readers of $c->{id}");
+              } in_order($c)), "readers of $c->{id}");
 }
 
 
@@ -149,8 +181,14 @@ my %step = (
     },
     send_in => sub {
         my $c = pick(values %conv) or return;
-        my $from = pick(@{ $c->{users} });
+        my $from = pick(@{ $c->{users} }) // return;
         my $text = text(++$n);
+        if ($c->{dismissed}) {
+            same($t->post('/im/send/msg', { from_id => $from, msg => $text,
+                 conv_id => $c->{id}, msg_type => 0 })->code, 'dismissed',
+                 "send in $c->{id}");
+            return "$from in $c->{id}, which is dismissed";
+        }
         my $r = $t->say_in($from => $c->{id}, $text);
         stored($c, $from, $text, 0, $r);
         return "$from in $c->{id}: $text";
@@ -166,7 +204,7 @@ my %step = (
     },
     read => sub {
         my $c = pick(values %conv) or return;
-        my $user = pick(@{ $c->{users} });
+        my $user = pick(@{ $c->{users} }) // return;
         my $seq = rand() < 0.5 ? 0 : 1 + int rand last_seq($c);
         $seq = 0 if $seq > last_seq($c);
         $t->mark($user => $c->{id}, $seq ? $c->{msgs}[$seq - 1]{id} : ());
@@ -206,9 +244,12 @@ my %step = (
         return "$id by $owner: @more";
     },
     join => sub {
-        my $c = pick(grep { $_->{type} } values %conv) or return;
+        my $c = group() or return;
         my @new = map { pick(@users) } 1 .. 1 + rand 2;
-        $t->add($c->{id}, @new);
+        my $r = $t->post('/im/add/group/merber', { conv_id => $c->{id},
+                                                   member => \@new });
+        same($r->code, $c->{dismissed} ? 'dismissed' : '', "into $c->{id}");
+        return "nobody into $c->{id}" if $c->{dismissed};
         for (@new) {
             next if exists $c->{join}{$_};
             push @{ $c->{users} }, $_;
@@ -216,6 +257,46 @@ my %step = (
         }
         return "@new into $c->{id}";
     },
+    leave => sub {
+        my ($c, $user) = (group() || return, pick(@users));
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $user eq $c->{owner} && !$c->{dismissed} ? 'is_owner' : '';
+        my $what = group_call($c, 'leave', $code, from_id => $user);
+        gone($c, $user) if $code eq '';
+        return $what;
+    },
+    owner => sub {      # what an owner may, by anybody
+        my ($c, $user) = (group() || return, pick(@users));
+        $user = $c->{owner} if rand() < 0.5;
+        my $call = pick(qw(remove remove transfer transfer set dismiss));
+        my ($to, @member) = map { pick(@users) } 1 .. 1 + rand 3;
+        return if $call eq 'dismiss' && rand() < 0.8;
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $user ne $c->{owner} ? 'forbidden'
+            : $call eq 'remove' && (grep { $_ eq $user } @member) ? 'bad_request'
+            : $call eq 'transfer' && !exists $c->{join}{$to} ? 'not_member'
+            : $call ne 'dismiss' && $c->{dismissed} ? 'dismissed' : '';
+        my $what = group_call($c, $call, $code, from_id => $user,
+            $call eq 'remove' ? (member => \@member)
+            : $call eq 'transfer' ? (to_id => $to)
+            : $call eq 'set' ? (description => text(++$n)) : ());
+        return $what if $code ne '';
+        if ($call eq 'remove') { gone($c, $_) for @member }
+        $c->{owner} = $to if $call eq 'transfer';
+        $c->{dismissed} = 1 if $call eq 'dismiss';
+        return $what;
+    },
+    alias => sub {
+        my ($c, $user) = (group() || return, pick(@users));
+        my $alias = pick('', 'Al', "\x{6587}") ;
+        my $code = !exists $c->{join}{$user} ? 'not_member'
+            : $c->{dismissed} ? 'dismissed' : '';
+        my $what = group_call($c, 'alias', $code, id => $user, alias => $alias);
+        $c->{alias}{$user} = $alias if $code eq '';
+        return $what;
+    },
+    members => sub { my $c = group() or return; check_members($c);
+                     return $c->{id} },
     cursor => sub {
         my $c = pick(grep { last_seq($_) } values %conv) or return;
         my ($user, $size) = (pick(undef, @{ $c->{users} }), pick(1, 2, 7, 50));
@@ -240,13 +321,15 @@ my %step = (
         my $r = $t->post('/im/msg/recall', { conv_id => $c->{id},
                          msg_id => $m->{id}, from_id => $user });
         my $may = $user eq $m->{from} || $user eq ($c->{owner} // ' ');
-        same($r->code || $r->body, $may ? '{}' : 'forbidden', 'recall');
-        $m->{msg} = '' if $may;
+        my $want = !exists $c->{join}{$user} ? 'not_member'
+            : !$may ? 'forbidden' : $c->{dismissed} ? 'dismissed' : '{}';
+        same($r->code || $r->body, $want, 'recall');
+        $m->{msg} = '' if $want eq '{}';
         return "$user recalls $m->{id} of $c->{id}";
     },
     hide => sub {
         my $c = pick(values %conv) or return;
-        my $user = pick(@{ $c->{users} });
+        my $user = pick(@{ $c->{users} }) // return;
         $t->hide($user => $c->{id});
         $c->{hidden}{$user} = 1;
         return "$user hides $c->{id}";
@@ -270,6 +353,7 @@ my %step = (
 my @deck = map { my ($name, $times) = @$_; ($name) x $times } (
     [ send_to => 6 ], [ send_in => 8 ], [ read => 4 ], [ page => 4 ],
     [ from_to => 3 ], [ join => 2 ], [ create => 1 ], [ stranger => 1 ],
+    [ leave => 1 ], [ owner => 2 ], [ alias => 1 ], [ members => 1 ],
     [ total => 5 ], [ list => 4 ], [ cursor => 3 ], [ recall => 2 ],
     [ hide => 2 ], [ readers => 2 ],
 );
@@ -297,9 +381,7 @@ if (!@failed) {
     }
     for my $c (values %conv) {
         check_readers($c);
-        next if !$c->{type};
-        same(join(' ', map { $_->{id} } @{ $t->members($c->{id}) }),
-             "@{ $c->{users} }", "members of $c->{id}");
+        check_members($c) if $c->{type};
     }
     is_deeply(\@failed, [], 'and so does the end')
         or diag("IM_SEED=$seed");

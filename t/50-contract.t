@@ -50,6 +50,7 @@ my %form = (
     users   => list_of($user),
     unread  => qr/\{"total":$int\}/,
     nothing => qr/\{\}/,
+    readers => list_of(qr/\{"id":$str,"msg_id":$str\}/),
 );
 
 sub answers {
@@ -170,6 +171,18 @@ answers('/im/user/get', { ids => [ $p ] }, 'users', 'a profile');
 answers('/im/user/get', { ids => [ $p, 'nobody' ] }, 'users', 'and an unknown');
 answers('/im/unread', { from_id => $p }, 'unread', 'a total');
 answers("/im/conv/$conv/read", { from_id => $p }, 'nothing', 'all read');
+answers("/im/conv/$conv/readers", {}, 'readers', 'of two');
+answers('/im/conv/xxxxx1/readers', { from_id => $p }, 'readers', 'of a group');
+answers("/im/conv/$conv", { after => '' }, 'page', 'after the beginning');
+answers("/im/conv/$conv", { before => $t->page($conv)->[0]{msg_id} }, 'page',
+        'before the last');
+answers('/im/conv/list', '{"from_id":"' . $p . '","limit":1,"since":1,'
+        . '"until":9999999999999,"only_unread":false}', 'list', 'its fields');
+answers("/im/conv/$conv/hide", { from_id => $p }, 'nothing', 'hidden');
+answers('/im/msg/recall', { from_id => $d, conv_id => $conv,
+        msg_id => $t->say($d => $p, 'gone')->msg_id }, 'nothing', 'recalled');
+answers("/im/conv/$conv", {}, 'page', 'with a recalled message');
+answers('/im/conv/list', { from_id => $d }, 'list', 'with a recalled message');
 answers('/im/create/group', { owner_id => $p, name => 'x', conv_id => 'g2' },
         'nothing', 'the correct spelling');
 answers('/im/add/group/member', { conv_id => 'g2', member => [$d] },

@@ -2,6 +2,8 @@
 #include "ngx_http_im_group.h"
 
 
+static ngx_int_t ngx_http_im_places_init(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n);
 static ngx_http_im_cmd_t *ngx_http_im_place_take(ngx_http_im_call_t *call,
     ngx_str_t *user, ngx_uint_t renew);
 static ngx_int_t ngx_http_im_place_parse(ngx_http_im_reply_t *reply,
@@ -23,14 +25,9 @@ ngx_http_im_places_take(ngx_http_im_call_t *call,
 {
     ngx_uint_t  i;
 
-    places->cmds = ngx_palloc(call->pool, (n + 1) * sizeof(void *));
-    if (places->cmds == NULL) {
-        call->pipeline->failed = 1;
+    if (ngx_http_im_places_init(call, places, users, n) != NGX_OK) {
         return;
     }
-
-    places->users = users;
-    places->n = n;
 
     for (i = 0; i < n; i++) {
         places->cmds[i] = ngx_http_im_place_take(call, &users[i], 0);
@@ -39,6 +36,23 @@ ngx_http_im_places_take(ngx_http_im_call_t *call,
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im places take conv:\"%V\" users:%ui job:%p",
                    &call->conv_id, n, call->job);
+}
+
+
+static ngx_int_t
+ngx_http_im_places_init(ngx_http_im_call_t *call,
+    ngx_http_im_places_t *places, ngx_str_t *users, ngx_uint_t n)
+{
+    places->users = users;
+    places->n = n;
+    places->cmds = ngx_palloc(call->pool, (n + 1) * sizeof(void *));
+
+    if (places->cmds == NULL) {
+        call->pipeline->failed = 1;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -68,34 +82,36 @@ ngx_http_im_place_take(ngx_http_im_call_t *call, ngx_str_t *user,
 
 ngx_int_t
 ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places, ngx_uint_t added)
+    ngx_http_im_places_t *places, u_char *added)
 {
     int64_t     new;
     ngx_str_t   score;
-    ngx_uint_t  i;
+    ngx_uint_t  i, n;
 
-    if (places->renewed || places->nnew >= added) {
+    if (places->renewed) {
         return NGX_OK;
     }
 
     places->renewed = 1;
 
-    for (i = 0; i < places->n; i++) {
+    for (n = 0, i = 0; i < places->n; i++) {
 
-        if (ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
-            == NGX_OK
+        if ((added == NULL || added[i] == '1')
+            && ngx_http_im_place_parse(&places->cmds[i]->reply, &score, &new)
+               == NGX_OK
             && !new)
         {
             places->cmds[i] = ngx_http_im_place_take(call, &places->users[i],
                                                      1);
+            n++;
         }
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im places renew conv:\"%V\" new:%ui of %ui job:%p",
-                   &call->conv_id, places->nnew, added, call->job);
+                   "im places renew conv:\"%V\" users:%ui of %ui job:%p",
+                   &call->conv_id, n, places->n, call->job);
 
-    return NGX_AGAIN;
+    return n ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -109,7 +125,6 @@ ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_uint_t  i;
 
     rc = NGX_OK;
-    places->nnew = 0;
 
     for (i = 0; i < places->n; i++) {
 
@@ -122,8 +137,6 @@ ngx_http_im_places_check(ngx_http_im_call_t *call,
         if (score.len == 1) {
             rc = NGX_DONE;
         }
-
-        places->nnew += (new != 0);
     }
 
     return rc;
@@ -194,12 +207,7 @@ ngx_http_im_places_find(ngx_http_im_call_t *call,
     ngx_str_t   argv[3];
     ngx_uint_t  i;
 
-    places->users = users;
-    places->n = n;
-    places->cmds = ngx_palloc(call->pool, n * sizeof(ngx_http_im_cmd_t *));
-
-    if (places->cmds == NULL) {
-        call->pipeline->failed = 1;
+    if (ngx_http_im_places_init(call, places, users, n) != NGX_OK) {
         return;
     }
 
@@ -305,60 +313,4 @@ ngx_http_im_place_leave(ngx_http_im_call_t *call, ngx_str_t *user,
     }
 
     return cmd;
-}
-
-
-ngx_int_t
-ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids, ngx_uint_t n,
-    ngx_str_t *users)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_uint_t   i;
-
-    for (len = 0, i = 0; i < n; i++) {
-        len += ids[i].len + sizeof("\"\",") - 1;
-    }
-
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    users->data = p;
-    users->len = len - 1;
-
-    for (i = 0; i < n; i++) {
-        p = ngx_sprintf(p, "\"%V\"", &ids[i]);
-
-        if (i < n - 1) {
-            *p++ = ',';
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_im_group_info_join(ngx_pool_t *pool, ngx_http_im_text_t *name,
-    ngx_http_im_text_t *img, ngx_http_im_text_t *description, ngx_str_t *info)
-{
-    size_t  len;
-
-    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
-          + name->escaped.len + img->escaped.len + description->escaped.len;
-
-    info->data = ngx_pnalloc(pool, len);
-    if (info->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
-                                        "\"description\":\"%V\"",
-                            &name->escaped, &img->escaped,
-                            &description->escaped)
-                - info->data;
-
-    return NGX_OK;
 }

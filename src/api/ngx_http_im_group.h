@@ -20,8 +20,7 @@
 typedef struct {
     ngx_str_t             *users;
     ngx_uint_t             n;
-    ngx_uint_t             nnew;      /* that this call may give up */
-    ngx_http_im_cmd_t    **cmds;      /* of each, that took the place */
+    ngx_http_im_cmd_t    **cmds;      /* of each, on the place */
     ngx_http_im_error_e    error;     /* answered once they are given up */
     unsigned               renewed:1;
 } ngx_http_im_places_t;
@@ -36,13 +35,13 @@ ngx_int_t ngx_http_im_places_check(ngx_http_im_call_t *call,
     ngx_http_im_places_t *places);
 
 /*
- * Another call may be about to give up a place that was there before.  If
- * there are any, and the users may be no members, they are taken anew, which
- * takes one more round; they are checked after it.  NGX_OK: there are none;
- * NGX_AGAIN.
+ * A place that was there before may belong to a call that is about to give it
+ * up.  Of users who are no members such places are taken anew, in one more
+ * round, after which they are checked again.  added: for each user '1' if it
+ * is no member; NULL: nobody is.  NGX_OK: there are none, or NGX_AGAIN.
  */
 ngx_int_t ngx_http_im_places_renew(ngx_http_im_call_t *call,
-    ngx_http_im_places_t *places, ngx_uint_t added);
+    ngx_http_im_places_t *places, u_char *added);
 
 /* refuses the call, after the places that were new are given up */
 ngx_int_t ngx_http_im_places_refuse(ngx_http_im_call_t *call,

@@ -10,7 +10,9 @@ typedef struct {
 
 typedef struct {
     ngx_http_im_cmd_t        *script;
-    ngx_int_t                 added;      /* of the ids, as judged */
+    u_char                   *added;      /* '1' for each who is no member */
+    ngx_str_t                *ids;        /* these */
+    ngx_uint_t                n;
     ngx_http_im_places_t      places;
 } ngx_http_im_group_add_t;
 
@@ -21,6 +23,7 @@ static void ngx_http_im_group_add_script(ngx_http_im_call_t *call,
     ngx_uint_t judge);
 static ngx_int_t ngx_http_im_group_add_judged(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_add_places(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_group_add_new(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_group_add_done(ngx_http_im_call_t *call);
 
 
@@ -39,8 +42,9 @@ static const ngx_http_im_field_t  ngx_http_im_group_add_fields[] = {
 
 
 /*
- * script group_add, to judge only -> how many are new, or the code of a
- * refusal, and script join of each, see ngx_http_im_group.h; script group_add.
+ * script group_add, to judge only -> "ok " and who is new, or the code of a
+ * refusal, and script join of each, see ngx_http_im_group.h; script group_add
+ * of those who are new -> "ok" or a code.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_group_add = {
@@ -95,14 +99,15 @@ ngx_http_im_group_add(ngx_http_im_call_t *call)
 
     call->state = add;
 
-    ngx_http_im_group_add_script(call, 1);
-
     /* more than the group may have are refused, whoever they are */
 
     if (member->nelts <= call->options->group_max_members) {
-        ngx_http_im_places_take(call, &add->places, member->elts,
-                                member->nelts);
+        add->ids = member->elts;
+        add->n = member->nelts;
     }
+
+    ngx_http_im_group_add_script(call, 1);
+    ngx_http_im_places_take(call, &add->places, add->ids, add->n);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im group add conv:\"%V\" ids:%ui job:%p",
@@ -119,8 +124,6 @@ ngx_http_im_group_add_script(ngx_http_im_call_t *call, ngx_uint_t judge)
 {
     u_char                         limit[NGX_INT_T_LEN], count[NGX_INT_T_LEN];
     ngx_str_t                     *argv;
-    ngx_uint_t                     n;
-    ngx_array_t                   *member;
     ngx_http_im_group_add_t       *add;
     ngx_http_im_group_add_args_t  *args;
 
@@ -132,12 +135,8 @@ ngx_http_im_group_add_script(ngx_http_im_call_t *call, ngx_uint_t judge)
 
     add = call->state;
     args = call->args;
-    member = &args->member;
 
-    n = (member->nelts <= call->options->group_max_members) ? member->nelts
-                                                            : 0;
-
-    argv = ngx_palloc(call->pool, (5 + n) * sizeof(ngx_str_t));
+    argv = ngx_palloc(call->pool, (5 + add->n) * sizeof(ngx_str_t));
     if (argv == NULL) {
         call->pipeline->failed = 1;
         return;
@@ -162,15 +161,19 @@ ngx_http_im_group_add_script(ngx_http_im_call_t *call, ngx_uint_t judge)
     }
 
     argv[4].data = count;
-    argv[4].len = ngx_sprintf(count, "%ui", member->nelts) - count;
+    argv[4].len = ngx_sprintf(count, "%ui", judge ? args->member.nelts
+                                                  : add->n)
+                  - count;
 
-    ngx_memcpy(&argv[5], member->elts, n * sizeof(ngx_str_t));
+    if (add->n) {
+        ngx_memcpy(&argv[5], add->ids, add->n * sizeof(ngx_str_t));
+    }
 
     add->script = ngx_http_im_call_script(call, judge ? NGX_HTTP_IM_READ
                                                       : NGX_HTTP_IM_UPSERT,
                                           NGX_HTTP_IM_SCRIPT_GROUP_ADD,
                                           &call->conv_id, keys, 3,
-                                          argv, 5 + n);
+                                          argv, 5 + add->n);
 }
 
 
@@ -193,10 +196,13 @@ ngx_http_im_group_add_judged(ngx_http_im_call_t *call)
         return rc;
     }
 
-    add->added = ngx_atoi(result.data, result.len);
+    if (result.len != sizeof("ok ") - 1 + add->n) {
+        return ngx_http_im_call_store_error(call);
+    }
 
-    return (add->added == NGX_ERROR) ? ngx_http_im_call_store_error(call)
-                                     : ngx_http_im_group_add_places(call);
+    add->added = result.data + sizeof("ok ") - 1;
+
+    return ngx_http_im_group_add_places(call);
 }
 
 
@@ -215,11 +221,9 @@ ngx_http_im_group_add_places(ngx_http_im_call_t *call)
                                          NGX_HTTP_IM_TOO_MANY_GROUPS);
     }
 
-    if (rc != NGX_OK || add->added == 0) {
+    if (rc != NGX_OK) {
         return rc;
     }
-
-    /* members have had their places before, others should have new ones */
 
     if (ngx_http_im_places_renew(call, &add->places, add->added)
         == NGX_AGAIN)
@@ -227,6 +231,39 @@ ngx_http_im_group_add_places(ngx_http_im_call_t *call)
         call->next = ngx_http_im_group_add_places;
         return NGX_AGAIN;
     }
+
+    return ngx_http_im_group_add_new(call);
+}
+
+
+/* only they have places of this call: who left meanwhile is not added again */
+
+static ngx_int_t
+ngx_http_im_group_add_new(ngx_http_im_call_t *call)
+{
+    ngx_str_t                *ids;
+    ngx_uint_t                i, n;
+    ngx_http_im_group_add_t  *add;
+
+    add = call->state;
+
+    ids = ngx_palloc(call->pool, (add->n + 1) * sizeof(ngx_str_t));
+    if (ids == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (n = 0, i = 0; i < add->n; i++) {
+        if (add->added[i] == '1') {
+            ids[n++] = add->ids[i];
+        }
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    add->ids = ids;
+    add->n = n;
 
     ngx_http_im_group_add_script(call, 0);
 

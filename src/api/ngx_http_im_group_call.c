@@ -89,3 +89,59 @@ ngx_http_im_group_done(ngx_http_im_call_t *call)
 
     return ngx_http_im_group_result(call, call->state, &result);
 }
+
+
+ngx_int_t
+ngx_http_im_group_users_join(ngx_pool_t *pool, ngx_str_t *ids, ngx_uint_t n,
+    ngx_str_t *users)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   i;
+
+    for (len = 0, i = 0; i < n; i++) {
+        len += ids[i].len + sizeof("\"\",") - 1;
+    }
+
+    p = ngx_pnalloc(pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    users->data = p;
+    users->len = len - 1;
+
+    for (i = 0; i < n; i++) {
+        p = ngx_sprintf(p, "\"%V\"", &ids[i]);
+
+        if (i < n - 1) {
+            *p++ = ',';
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_group_info_join(ngx_pool_t *pool, ngx_http_im_text_t *name,
+    ngx_http_im_text_t *img, ngx_http_im_text_t *description, ngx_str_t *info)
+{
+    size_t  len;
+
+    len = sizeof("\"name\":\"\",\"img\":\"\",\"description\":\"\"") - 1
+          + name->escaped.len + img->escaped.len + description->escaped.len;
+
+    info->data = ngx_pnalloc(pool, len);
+    if (info->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    info->len = ngx_sprintf(info->data, "\"name\":\"%V\",\"img\":\"%V\","
+                                        "\"description\":\"%V\"",
+                            &name->escaped, &img->escaped,
+                            &description->escaped)
+                - info->data;
+
+    return NGX_OK;
+}

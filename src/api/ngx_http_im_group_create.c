@@ -265,9 +265,7 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
         return rc;
     }
 
-    if (ngx_http_im_places_renew(call, &group->places, group->n)
-        == NGX_AGAIN)
-    {
+    if (ngx_http_im_places_renew(call, &group->places, NULL) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 

@@ -375,19 +375,18 @@ ngx_http_im_body_read_file(ngx_http_request_t *r, ngx_buf_t *b, u_char *dst,
 }
 
 
-void
-ngx_http_im_body_limit_set(ngx_http_im_loc_conf_t *lcf,
-    ngx_http_core_loc_conf_t *clcf)
+size_t
+ngx_http_im_body_limit(ngx_http_core_loc_conf_t *clcf, size_t max)
 {
-    lcf->body_max = lcf->options.max_body_size;
-
     if (clcf->client_max_body_size
-        && clcf->client_max_body_size < (off_t) lcf->body_max)
+        && clcf->client_max_body_size < (off_t) max)
     {
-        lcf->body_max = clcf->client_max_body_size;
+        max = clcf->client_max_body_size;
     }
 
     clcf->client_max_body_size = 0;
+
+    return max;
 }
 
 

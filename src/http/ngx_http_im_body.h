@@ -26,8 +26,7 @@
  * failed read.
  */
 
-typedef struct ngx_http_im_body_s      ngx_http_im_body_t;
-typedef struct ngx_http_im_loc_conf_s  ngx_http_im_loc_conf_t;
+typedef struct ngx_http_im_body_s  ngx_http_im_body_t;
 
 typedef void (*ngx_http_im_body_handler_pt)(ngx_http_request_t *r,
     ngx_http_im_body_t *body, ngx_int_t rc);
@@ -74,11 +73,11 @@ void ngx_http_im_body_linger(ngx_http_request_t *r, ngx_http_im_body_t *body,
 void ngx_http_im_body_end(ngx_http_im_body_t *body);
 
 /*
- * Sets lcf->body_max.  The limit of nginx is judged here, with ours: the
- * refusal is JSON, and reaches clients of HTTP/2.  It is never raised.
+ * The limit of a location that has im_max_body_size max.  The limit of nginx
+ * is judged here, with ours: the refusal is JSON, and reaches clients of
+ * HTTP/2.  It is never raised.
  */
-void ngx_http_im_body_limit_set(ngx_http_im_loc_conf_t *lcf,
-    ngx_http_core_loc_conf_t *clcf);
+size_t ngx_http_im_body_limit(ngx_http_core_loc_conf_t *clcf, size_t max);
 
 /*
  * A filter for bodies that other modules read in a location with im_pass:

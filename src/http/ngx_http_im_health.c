@@ -8,6 +8,16 @@
 #define NGX_HTTP_IM_HEALTH_TIME   1000     /* ms that a result is used */
 
 
+struct ngx_http_im_health_s {
+    ngx_queue_t              waiting;   /* requests */
+    ngx_uint_t               pending;   /* stores that have not answered the
+                                           probe */
+    ngx_msec_t               checked;   /* when the last probe ended */
+    ngx_str_t               *failed;    /* by it: name of a store, or NULL */
+    unsigned                 known:1;   /* there was one */
+};
+
+
 /* in the queue of those that wait, or linked to itself */
 
 typedef struct {
@@ -67,11 +77,18 @@ ngx_http_im_health_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-void
-ngx_http_im_health_init(ngx_http_im_health_t *health)
+ngx_http_im_health_t *
+ngx_http_im_health_create(ngx_pool_t *pool)
 {
-    ngx_memzero(health, sizeof(ngx_http_im_health_t));
-    ngx_queue_init(&health->waiting);
+    ngx_http_im_health_t  *health;
+
+    health = ngx_pcalloc(pool, sizeof(ngx_http_im_health_t));
+
+    if (health) {
+        ngx_queue_init(&health->waiting);
+    }
+
+    return health;
 }
 
 
@@ -98,7 +115,7 @@ ngx_http_im_health_handler(ngx_http_request_t *r)
                                           &text);
     }
 
-    health = &imcf->health;
+    health = imcf->health;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "im health known:%d age:%M pending:%ui",
@@ -177,7 +194,7 @@ ngx_http_im_health_probe(ngx_http_im_main_conf_t *imcf,
     ngx_http_im_health_t       *health;
     ngx_http_im_redis_conf_t  **conf;
 
-    health = &imcf->health;
+    health = imcf->health;
     health->failed = NULL;
     health->pending = 1;
 

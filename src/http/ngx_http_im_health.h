@@ -14,21 +14,15 @@
  * the probe that is in flight, and its result for a second.
  */
 
-typedef struct {
-    ngx_queue_t    waiting;    /* requests */
-    ngx_uint_t     pending;    /* stores that have not answered the probe */
-    ngx_msec_t     checked;    /* when the last probe ended */
-    ngx_str_t     *failed;     /* by it: the name of a store, or NULL */
-    unsigned       known:1;    /* there was one */
-} ngx_http_im_health_t;
+typedef struct ngx_http_im_health_s  ngx_http_im_health_t;
 
 
 /* the im_health directive */
 char *ngx_http_im_health_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* of the main configuration, when that is created */
-void ngx_http_im_health_init(ngx_http_im_health_t *health);
+/* with the main configuration; NULL: no memory */
+ngx_http_im_health_t *ngx_http_im_health_create(ngx_pool_t *pool);
 
 ngx_int_t ngx_http_im_health_handler(ngx_http_request_t *r);
 

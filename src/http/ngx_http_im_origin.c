@@ -80,8 +80,9 @@ ngx_http_im_origin_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (ngx_http_im_origin_parse(&value[i], origin) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" is no origin: im_origin takes \"same\", "
-                               "\"any\" or origins as browsers send them, "
+                               "\"%V\" is no origin: im_origin takes "
+                               "\"same\", \"any\" or origins as browsers send "
+                               "them, "
                                "such as https://example.com or "
                                "https://example.com:8443, without a path",
                                &value[i]);

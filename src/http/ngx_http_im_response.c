@@ -1,4 +1,5 @@
 
+#include "ngx_http_im.h"
 #include "ngx_http_im_response.h"
 
 

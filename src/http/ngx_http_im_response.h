@@ -3,7 +3,11 @@
 #define _NGX_HTTP_IM_RESPONSE_H_INCLUDED_
 
 
-#include "ngx_http_im.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_im_call.h"
 
 
 /* ends the answer of a call: its length, or NGX_ERROR */

@@ -2,7 +2,8 @@
 -- KEYS: head, members, settings
 -- ARGV: who adds or "" for a trusted caller, "1" if that must be the owner,
 --       limit, "1" to judge only, how many ids there are, id...
--- reply: how many were added or would be, or the code of a refusal
+-- reply: "ok", if it judges only "ok " and for each id "0" if it is a member
+--        or "1", or the code of a refusal
 -- More ids than the limit are told by their number alone.
 local head = redis.call('GETRANGE', KEYS[1], 0, 28)
 if head == '' then return 'conv_not_found' end
@@ -17,18 +18,20 @@ then
 end
 if string.sub(head, 1, 1) == '2' then return 'dismissed' end
 if count > limit then return 'group_full' end
-if count == 0 then return '0' end
-local new, shown, seq = {}, {}, tonumber(string.sub(head, 2, 16))
+local new, was, shown, seq = {}, {}, {}, tonumber(string.sub(head, 2, 16))
 for i = 1, count, 500 do
     local last = math.min(i + 499, count)
     local pos = redis.call('HMGET', KEYS[2], unpack(ARGV, 5 + i, 5 + last))
     for k = 1, last - i + 1 do
         if not pos[k] then new[#new + 1] = ARGV[5 + i + k - 1] end
+        was[#was + 1] = pos[k] and '0' or '1'
     end
 end
-if #new == 0 then return '0' end
-if redis.call('HLEN', KEYS[2]) + #new > limit then return 'group_full' end
-if ARGV[4] == '1' then return tostring(#new) end
+if #new > 0 and redis.call('HLEN', KEYS[2]) + #new > limit then
+    return 'group_full'
+end
+if ARGV[4] == '1' then return 'ok ' .. table.concat(was) end
+if #new == 0 then return 'ok' end
 local users = redis.call('HGET', KEYS[3], 'users')
 if users ~= '' then shown[1] = users end
 for i = 1, #new do
@@ -36,4 +39,4 @@ for i = 1, #new do
     shown[#shown + 1] = '"' .. new[i] .. '"'
 end
 redis.call('HSET', KEYS[3], 'users', table.concat(shown, ','))
-return tostring(#new)
+return 'ok'

@@ -24,7 +24,7 @@
 static ngx_uint_t fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
     ngx_uint_t n, ngx_http_im_reply_t *reply);
 static ngx_str_t fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
-    ngx_uint_t n);
+    ngx_uint_t n, ngx_http_im_reply_t *reply);
 static ngx_str_t fuzz_arg(ngx_http_im_cmd_t *cmd, ngx_uint_t n);
 static json_t *fuzz_parse(const char *before, ngx_str_t *text,
     const char *after);
@@ -177,7 +177,7 @@ fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n,
 
     fuzz_own = 1;
 
-    field = fuzz_field(call, cmd, n);
+    field = fuzz_field(call, cmd, n, reply);
 
     if (field.len == 5 && ngx_strncmp(field.data, "users", 5) == 0) {
         json = fuzz_parse("[", &reply->str, "]");
@@ -203,7 +203,8 @@ fuzz_clean(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n,
 /* the field of a group's settings that an element of a reply is, or "" */
 
 static ngx_str_t
-fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n)
+fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n,
+    ngx_http_im_reply_t *reply)
 {
     ngx_str_t   field, whole;
 
@@ -222,7 +223,21 @@ fuzz_field(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd, ngx_uint_t n)
     } else if (cmd->key.len > 2
                && ngx_strncmp(cmd->key.data + cmd->key.len - 2, ":x", 2) == 0)
     {
-        field = fuzz_arg(cmd, 2 + n);
+        field = fuzz_arg(cmd, 0);
+
+        if (field.len == 7 && ngx_strncmp(field.data, "HGETALL", 7) == 0) {
+
+            /* after each field its value */
+
+            ngx_str_null(&field);
+
+            if (n % 2 && reply[-1].type == NGX_HTTP_IM_REPLY_STRING) {
+                field = reply[-1].str;
+            }
+
+        } else {
+            field = fuzz_arg(cmd, 2 + n);
+        }
     }
 
     return field;
@@ -506,6 +521,15 @@ fuzz_form(ngx_http_im_call_t *call, json_t *json)
                         == 0);
         }
 
+    } else if (fuzz_is(op, "conv_readers")) {
+        fuzz_assert(json_is_array(json));
+
+        json_array_foreach(json, i, row) {
+            fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT, "{s:s, s:s}",
+                                       "id", &s[0], "msg_id", &s[1])
+                        == 0);
+        }
+
     } else if (fuzz_is(op, "conv_page") || fuzz_is(op, "pair_page")) {
         fuzz_assert(json_is_array(json));
         fuzz_assert(json_array_size(json) <= call->options->page_size_max);
@@ -523,7 +547,7 @@ fuzz_form(ngx_http_im_call_t *call, json_t *json)
 static void
 fuzz_list_row(ngx_http_im_call_t *call, json_t *row)
 {
-    int          type, msg_type;
+    int          type, msg_type, recalled;
     json_t      *users, *types;
     json_int_t   time, unread, seq;
     const char  *id, *msg, *user, *name, *img, *text;
@@ -533,15 +557,17 @@ fuzz_list_row(ngx_http_im_call_t *call, json_t *row)
     img = NULL;
     text = NULL;
     seq = -1;
+    recalled = 0;
 
     fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT,
                                "{s:s, s:i, s:o, s?o, s:s, s:i, s:s, s:I, s:I,"
-                               " s?I, s?s, s?s, s?s}",
+                               " s?I, s?b, s?s, s?s, s?s}",
                                "conv_id", &id, "conv_type", &type,
                                "conv_users", &users, "users_type", &types,
                                "last_msg", &msg, "last_msg_type", &msg_type,
                                "last_user_name", &user, "last_time", &time,
                                "unread_count", &unread, "seq", &seq,
+                               "recalled", &recalled,
                                "name", &name, "img", &img,
                                "description", &text)
                 == 0);
@@ -557,6 +583,7 @@ fuzz_list_row(ngx_http_im_call_t *call, json_t *row)
         fuzz_assert(name == NULL && img == NULL && text == NULL);
     }
 
+    fuzz_assert(!recalled || (*msg == '\0' && call->options->reply_full));
     fuzz_assert(msg_type >= 0 && msg_type <= 9 && time > 0 && unread >= 0);
     fuzz_assert((seq >= 0) == (call->options->reply_full != 0));
 }
@@ -565,22 +592,25 @@ fuzz_list_row(ngx_http_im_call_t *call, json_t *row)
 static void
 fuzz_page_row(ngx_http_im_call_t *call, json_t *row)
 {
-    int          type;
+    int          type, recalled;
     json_int_t   time, seq;
     const char  *id, *msg, *conv, *from, *user[4];
 
     seq = -1;
+    recalled = 0;
 
     fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT,
-                               "{s:s, s:i, s:s, s:s, s:s, s:I, s?I,"
+                               "{s:s, s:i, s:s, s:s, s:s, s:I, s?I, s?b,"
                                " s:{s:s, s:s, s:s, s:s}}",
                                "msg_id", &id, "msg_type", &type, "msg", &msg,
                                "conv_id", &conv, "from_id", &from,
-                               "from_time", &time, "seq", &seq, "user",
+                               "from_time", &time, "seq", &seq,
+                               "recalled", &recalled, "user",
                                "id", &user[0], "type", &user[1],
                                "img", &user[2], "name", &user[3])
                 == 0);
 
     fuzz_assert(type >= 0 && type <= 9 && time > 0);
+    fuzz_assert(!recalled || call->options->reply_full);
     fuzz_assert((seq >= 0) == (call->options->reply_full != 0));
 }

@@ -288,6 +288,7 @@ fuzz_options(ngx_http_im_options_t *o)
     fuzz_assert(o->page_size_max >= 1 && o->page_size_max <= 10000);
     fuzz_assert(o->group_max_members >= 1 && o->group_max_members <= 10000);
     fuzz_assert(o->idempotency_window < NGX_CONF_UNSET_MSEC);
+    fuzz_assert(o->recall_window <= NGX_HTTP_IM_RECALL_OFF);
     fuzz_assert(o->reply_full <= 1);
     fuzz_assert(o->read_on_fetch == 0 || o->read_on_fetch == 1);
 

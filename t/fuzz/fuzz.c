@@ -222,6 +222,7 @@ fuzz_check(fuzz_call_t *f, ngx_pool_t *pool, ngx_uint_t flags,
     f->options.group_add = (flags & 64) ? NGX_HTTP_IM_GROUP_ADD_OWNER
                                         : NGX_HTTP_IM_GROUP_ADD_MEMBER;
     f->options.idempotency_window = 86400000;
+    f->options.recall_window = (flags & 16) ? NGX_HTTP_IM_RECALL_OFF : 120000;
     f->options.reply_full = (flags & 1) != 0;
     f->options.read_on_fetch = (flags & 2) != 0;
 
