@@ -230,6 +230,20 @@ sub fake {
     POSIX::_exit(0);
 }
 
+# --- settings under which no reply could be received are refused at nginx -t
+
+for my $row ([ 'im_max_body_size 1m; im_max_message_size 1m;', qr/"im_page_size_max"/ ],
+             [ 'im_max_body_size 1m; im_max_message_size 64k;', qr/"im_page_size_max"/ ],
+             [ 'im_page_size_max 400;', qr/"im_page_size_max"/ ],
+             [ 'im_list_max 40000;', qr/"im_list_max"/ ],
+             [ 'im_group_max_members 40000;', qr/"im_group_max_members"/ ],
+             [ 'im_max_body_size 1m;' ], [ 'im_max_body_size 1m; im_max_message_size 1m; im_page_size_max 10;' ],
+             [ 'im_page_size_max 300;' ], [ 'im_list_max 10000; im_group_max_members 10000;' ]) {
+    my ($conf, $want) = @$row;
+    my $out = $t->conf_fails(conf_im => $conf);
+    $want ? like($out // '', $want, "$conf: refused") : is($out, undef, "$conf: accepted");
+}
+
 $t->done(qr/./);
 $p->stop;
 done_testing;

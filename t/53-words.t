@@ -89,8 +89,8 @@ $t->done;
     my $t = Test::IM->new(
         redis_tcp => 1, redis_args => [ '--rename-command', 'ECHO', '' ],
         store => 'server unix:{{dir}}/p.sock;',
-        conf_http => 'im_redis tcp { server 127.0.0.1:{{redis_port}}; }',
-        conf_server => 'location /tcp/ { im_pass tcp; }',
+        conf_http => 'im_redis tcp { server 127.0.0.1:{{redis_port}}; } im_redis direct { server unix:{{sock}}; }',
+        conf_server => 'location /tcp/ { im_pass tcp; } location /direct/ { im_pass direct; }',
     );
     my $p = Proxy->new(listen => "unix:$t->{dir}/p.sock", to => "unix:$t->{sock}");
     $t->start;
@@ -130,9 +130,9 @@ $t->done;
     $t->redis(qw(CONFIG SET maxclients 1));
     $t->redis(qw(CLIENT KILL TYPE normal SKIPME yes));
     ok($t->poll(4, sub { my $log = substr $t->error_log, $before;
-                         2 == grep { $log =~ /\[error\][^\n]*"$_"[^\n]*max number of clients reached/ } qw(tcp store) }),
+                         2 == grep { $log =~ /\[error\][^\n]*"$_"[^\n]*max number of clients reached/ } qw(tcp direct) }),
        'maxclients: in the words of Redis') or diag(substr $t->error_log, $before);
-    unlike(substr($t->error_log, $before), qr/\[error\][^\n]*"(?:tcp|store)"[^\n]*: (?:closed by the server|send\(\) failed)[^":]*$/m,
+    unlike(substr($t->error_log, $before), qr/\[error\][^\n]*"(?:tcp|direct)": could not[^\n]*: (?:closed by the server|send\(\) failed)[^":]*$/m,
            'and not without');
     $t->redis(qw(CONFIG SET maxclients 1000));
     ok($t->poll(4, sub { $read->($_) == 200 }), "$_ is served again") for qw(im tcp);

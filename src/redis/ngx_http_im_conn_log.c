@@ -1,11 +1,14 @@
 
 #include "ngx_http_im_conn_log.h"
+#include "ngx_http_im_id.h"
 
 
 void
 ngx_http_im_conn_log_init(ngx_http_im_conn_log_t *cl, ngx_log_t *log)
 {
     ngx_uint_t  i;
+
+    cl->words.data = cl->words_buf;
 
     for (i = 0; i < NGX_HTTP_IM_CONN_LOG_LIMITS; i++) {
         ngx_http_im_log_limit_init(&cl->limits[i], log);
@@ -60,9 +63,17 @@ ngx_http_im_conn_log_closed(ngx_http_im_conn_log_t *cl,
 
     /* the first failure counts itself */
 
-    if (known || conn->expected || conn->backoff.failures > conn->failed) {
+    if (known || conn->expected
+        || (conn->backoff.failures > conn->failed
+            && (conn->words.len == 0
+                || ngx_http_im_str_eq(&conn->words, &cl->words))))
+    {
         i = NGX_HTTP_IM_CONN_LOG_INFO;
         level = NGX_LOG_INFO;
+
+    } else {
+        ngx_http_im_log_copy(&cl->words, &conn->words,
+                             NGX_HTTP_IM_CONN_WORDS);
     }
 
     ngx_http_im_log_limit(&cl->limits[i], level, err,

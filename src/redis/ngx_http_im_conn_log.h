@@ -23,6 +23,8 @@ typedef enum {
 
 typedef struct {
     ngx_http_im_log_limit_t  limits[NGX_HTTP_IM_CONN_LOG_LIMITS];
+    ngx_str_t                words;       /* in the last error */
+    u_char                   words_buf[NGX_HTTP_IM_CONN_WORDS];
 } ngx_http_im_conn_log_t;
 
 
@@ -35,8 +37,8 @@ void ngx_http_im_conn_log_ready(ngx_http_im_conn_log_t *cl,
 
 /*
  * The connection is closed.  An error when a server goes away, not for every
- * attempt after that, nor if nobody was using the connection, nor (known) if
- * the server must not be used anyway.
+ * attempt after that, unless the server says something else; nor if nobody was
+ * using the connection, nor (known) if the server must not be used anyway.
  */
 void ngx_http_im_conn_log_closed(ngx_http_im_conn_log_t *cl,
     ngx_http_im_conn_t *conn, ngx_http_im_conn_e was, ngx_uint_t known,

@@ -1,10 +1,14 @@
 
 #include "ngx_http_im_redis_conf.h"
+#include "ngx_http_im_reply.h"
 #include "ngx_http_im_server.h"
 
 
 #define NGX_HTTP_IM_PASSWORD_MAX   4096
 #define NGX_HTTP_IM_TIMEOUT_MAX    86400000    /* poll() takes an int of ms */
+
+/* of a stored text, what is not the text, and more */
+#define NGX_HTTP_IM_REDIS_CONF_ROW  1024
 
 
 static char *ngx_http_im_redis_conf_directive(ngx_conf_t *cf,
@@ -519,4 +523,47 @@ ngx_http_im_redis_conf_find(ngx_array_t *stores, ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+/* a text is stored as JSON has it, where a byte may take six */
+
+ngx_int_t
+ngx_http_im_redis_conf_fits(ngx_conf_t *cf, const char *directive, size_t n,
+    size_t size)
+{
+    size_t  max, need;
+
+    max = (n == 1) ? NGX_HTTP_IM_REPLY_MAX_BULK : NGX_HTTP_IM_REPLY_MAX_SIZE;
+    need = 6 * size + NGX_HTTP_IM_REDIS_CONF_ROW;
+
+    if (size <= max / 6 && n <= max / need) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%uz texts of \"im_max_message_size\" %uz may take "
+                       "more than the %uz bytes that a reply of the store may "
+                       "have; lower \"%s\"", n, size, max, directive);
+
+    return NGX_ERROR;
+}
+
+
+/* names and values */
+
+ngx_int_t
+ngx_http_im_redis_conf_fits_elts(ngx_conf_t *cf, const char *directive,
+    ngx_uint_t n)
+{
+    if (n <= NGX_HTTP_IM_REPLY_MAX_ELTS / 2) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%s\" %ui is more than the %ui that a reply of the "
+                       "store may have", directive, n,
+                       (ngx_uint_t) NGX_HTTP_IM_REPLY_MAX_ELTS / 2);
+
+    return NGX_ERROR;
 }

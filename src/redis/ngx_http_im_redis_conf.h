@@ -68,4 +68,14 @@ ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_pass(ngx_conf_t *cf,
     ngx_array_t *stores, ngx_str_t *value);
 
 
+/*
+ * Can a reply with n texts of so many bytes be received, or one with n members
+ * of a hash?  NGX_ERROR after an error was logged.
+ */
+ngx_int_t ngx_http_im_redis_conf_fits(ngx_conf_t *cf, const char *directive,
+    size_t n, size_t size);
+ngx_int_t ngx_http_im_redis_conf_fits_elts(ngx_conf_t *cf,
+    const char *directive, ngx_uint_t n);
+
+
 #endif /* _NGX_HTTP_IM_REDIS_CONF_H_INCLUDED_ */
