@@ -119,6 +119,11 @@ ngx_http_im_limit_take(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
         }
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im limit user:\"%V\" conv:\"%V\" scope:%uD job:%p",
+                   &keys[NGX_HTTP_IM_RATE_USER].id,
+                   &keys[NGX_HTTP_IM_RATE_CONV].id, call->scope, ctx->job);
+
     if (ngx_http_im_rate_take(imcf->rate->data, keys, &kind,
                               &ctx->retry_after)
         != NGX_OK)
@@ -158,6 +163,10 @@ ngx_http_im_limit_take(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 void
 ngx_http_im_limit_end(ngx_http_im_call_t *call, ngx_http_im_error_e id)
 {
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im limit end charge:%p code:%ui job:%p",
+                   call->charge, (ngx_uint_t) id, call->job);
+
     if (call->charge == NULL || id == NGX_HTTP_IM_OK) {
         return;
     }
