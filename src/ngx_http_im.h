@@ -7,7 +7,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_im_body.h"
 #include "ngx_http_im_call.h"
 #include "ngx_http_im_origin.h"
 #include "ngx_http_im_redis_conf.h"
@@ -59,6 +58,31 @@ typedef struct {
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
     ngx_uint_t                 health;    /* there is an im_health */
 } ngx_http_im_loc_conf_t;
+
+
+/*
+ * The body of a request, as it is read.
+ ** rc of the handler: NGX_OK, body->data and body->len are the whole body;
+ * NGX_DECLINED, it is longer than the limit or was to be dropped; NGX_ERROR,
+ * out of memory or a file that could not be read; otherwise the status of a
+ * failed read.
+ */
+
+typedef struct ngx_http_im_body_s  ngx_http_im_body_t;
+
+typedef void (*ngx_http_im_body_handler_pt)(ngx_http_request_t *r,
+    ngx_http_im_body_t *body, ngx_int_t rc);
+
+struct ngx_http_im_body_s {
+    u_char                       *data;       /* in the request's pool */
+    size_t                        len;        /* of what has been read */
+    size_t                        capacity;   /* of a copy of it */
+    size_t                        limit;
+    size_t                        dropped;    /* bytes */
+    ngx_event_t                   timer;      /* ends the dropping */
+    ngx_http_im_body_handler_pt   handler;
+    unsigned                      drop:1;     /* nothing is kept any more */
+};
 
 
 /*

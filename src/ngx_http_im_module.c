@@ -1,11 +1,11 @@
 
 #include "ngx_http_im.h"
+#include "ngx_http_im_body.h"
 #include "ngx_http_im_check.h"
-#include "ngx_http_im_conv.h"
 #include "ngx_http_im_handler.h"
 #include "ngx_http_im_health.h"
-#include "ngx_http_im_id.h"
 #include "ngx_http_im_identity.h"
+#include "ngx_http_im_pass.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -14,11 +14,8 @@
 
 static char *ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static ngx_int_t ngx_http_im_set_conv_id(ngx_http_request_t *r,
-    ngx_str_t *res, ngx_http_variable_value_t *v);
 static char *ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
@@ -57,7 +54,7 @@ static ngx_conf_enum_t  ngx_http_im_group_adds[] = {
 
 static ndk_set_var_t  ngx_http_im_conv_id_filter = {
     NDK_SET_VAR_MULTI_VALUE,
-    (void *) ngx_http_im_set_conv_id,
+    (void *) ngx_http_im_conv_id_set,
     2,
     NULL
 };
@@ -85,7 +82,7 @@ static ngx_command_t  ngx_http_im_commands[] = {
 
     { ngx_string("im_pass"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_im_pass,
+      ngx_http_im_pass_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -262,78 +259,6 @@ ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_im_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_im_loc_conf_t  *lcf = conf;
-
-    ngx_str_t                 *value;
-    ngx_http_im_pass_t        *pass, **new;
-    ngx_http_im_main_conf_t   *imcf;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (lcf->pass) {
-        return "is duplicate";
-    }
-
-    if (lcf->status || lcf->health) {
-        return "cannot stand beside im_status or im_health; give that a "
-               "location of its own";
-    }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-#if (NGX_PCRE)
-    if (clcf->regex) {
-        return "cannot tell the call in a location given by a regular "
-               "expression; use a prefix, as in \"location /im/\"";
-    }
-#endif
-
-    if (clcf->named || clcf->exact_match) {
-        return "cannot tell the call in a named or exact location; "
-               "use a prefix, as in \"location /im/\"";
-    }
-
-    value = cf->args->elts;
-
-    pass = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_pass_t));
-    if (pass == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    pass->value = value[1];
-    pass->prefix = clcf->name.len;
-    pass->file = cf->conf_file->file.name.data;
-    pass->line = cf->conf_file->line;
-
-    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
-
-    /* a name may be defined further down, an address is judged here */
-
-    if (ngx_strlchr(value[1].data, value[1].data + value[1].len, ':')) {
-        pass->store = ngx_http_im_redis_conf_pass(cf, &imcf->stores,
-                                                  &value[1]);
-
-        if (pass->store == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    new = ngx_array_push(&imcf->passes);
-    if (new == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *new = pass;
-    lcf->pass = pass;
-
-    clcf->handler = ngx_http_im_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
 ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_im_main_conf_t  *imcf = conf;
@@ -353,27 +278,6 @@ ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_http_im_cache_conf(cf, &value[1], &ngx_http_im_module,
                                   &imcf->cache);
-}
-
-
-static ngx_int_t
-ngx_http_im_set_conv_id(ngx_http_request_t *r, ngx_str_t *res,
-    ngx_http_variable_value_t *v)
-{
-    ngx_str_t  a, b;
-
-    a.data = v[0].data;
-    a.len = v[0].len;
-    b.data = v[1].data;
-    b.len = v[1].len;
-
-    ngx_str_null(res);
-
-    if (!ngx_http_im_id_user_valid(&a) || !ngx_http_im_id_user_valid(&b)) {
-        return NGX_OK;
-    }
-
-    return ngx_http_im_conv_pair_id(r->pool, &a, &b, res);
 }
 
 
@@ -410,7 +314,6 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
 {
     ngx_str_t                   name = ngx_string("im_cache");
     ngx_uint_t                  i;
-    ngx_http_im_pass_t        **pass;
     ngx_http_im_main_conf_t    *imcf;
     ngx_http_core_loc_conf_t   *clcf;
     ngx_http_im_redis_conf_t  **store;
@@ -429,25 +332,8 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    pass = imcf->passes.elts;
-
-    for (i = 0; i < imcf->passes.nelts; i++) {
-
-        if (pass[i]->store) {
-            continue;
-        }
-
-        pass[i]->store = ngx_http_im_redis_conf_find(&imcf->stores,
-                                                     &pass[i]->value);
-        if (pass[i]->store == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "no im_redis \"%V\" for im_pass in %s:%ui; add "
-                          "\"im_redis %V { server ...; }\" at http level, or "
-                          "write host:port or unix:/path",
-                          &pass[i]->value, pass[i]->file, pass[i]->line,
-                          &pass[i]->value);
-            return NGX_ERROR;
-        }
+    if (ngx_http_im_passes_init(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (imcf->has_health && imcf->stores.nelts == 0) {
@@ -586,18 +472,9 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_im_redis_conf_fits(cf, "im_max_message_size", 1,
-                                    conf->max_message_size)
-        != NGX_OK
-        || ngx_http_im_redis_conf_fits(cf, "im_page_size_max",
-                                       conf->page_size_max,
-                                       conf->max_message_size)
-           != NGX_OK
-        || ngx_http_im_redis_conf_fits_elts(cf, "im_list_max", conf->list_max)
-           != NGX_OK
-        || ngx_http_im_redis_conf_fits_elts(cf, "im_group_max_members",
-                                            conf->group_max_members)
-           != NGX_OK)
+    if (ngx_http_im_redis_conf_fits(cf, conf->page_size_max,
+                                    conf->max_message_size, conf->list_max,
+                                    conf->group_max_members) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -49,6 +49,7 @@ CONF
         }
         location @limited {
             default_type application/json;
+            add_header Retry-After 1 always;
             return 429 '{"code":"too_many_requests","error":"slow down"}';
         }
         location /asked/ {

@@ -351,7 +351,7 @@ my %step = (
 
 # how often each is done
 my @deck = map { my ($name, $times) = @$_; ($name) x $times } (
-    [ send_to => 6 ], [ send_in => 8 ], [ read => 4 ], [ page => 4 ],
+    [ send_to => 6 ], [ send_in => 12 ], [ read => 4 ], [ page => 4 ],
     [ from_to => 3 ], [ join => 2 ], [ create => 1 ], [ stranger => 1 ],
     [ leave => 1 ], [ owner => 2 ], [ alias => 1 ], [ members => 1 ],
     [ total => 5 ], [ list => 4 ], [ cursor => 3 ], [ recall => 2 ],

@@ -85,7 +85,11 @@ sub bounded {
         ok($t->poll(30, sub { pages() >= $pages + 100 }),
            'all are answered or refused');
         my $grown = rss() - $idle;
-        cmp_ok($grown, '<', 130e6, 'memory is bounded') or diag($grown);
+        SKIP: {
+            skip 'the allocator keeps what is freed', 1
+                if $ENV{ASAN_OPTIONS} || $ENV{IM_VALGRIND};
+            cmp_ok($grown, '<', 130e6, 'memory is bounded') or diag($grown);
+        }
         cmp_ok(refusals() - $before, '>=', $least, 'what is beyond is refused');
         others_are_served();
         $_->close for @c;

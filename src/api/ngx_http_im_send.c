@@ -214,8 +214,7 @@ ngx_http_im_send(ngx_http_im_call_t *call)
 
     send->script = ngx_http_im_call_script(call, kind,
                                NGX_HTTP_IM_SCRIPT_SEND, &call->conv_id, keys,
-                               call->pair ? 3 : 4,
-                               argv, 8);
+                               call->pair ? 3 : 4, argv, 8);
 
     call->state = send;
     call->next = ngx_http_im_send_stored;

@@ -1,5 +1,5 @@
 
-#include "ngx_http_im.h"
+#include "ngx_http_im_body.h"
 
 
 static void ngx_http_im_body_start_handler(ngx_http_request_t *r);

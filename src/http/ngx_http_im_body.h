@@ -3,9 +3,7 @@
 #define _NGX_HTTP_IM_BODY_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_http.h>
+#include "ngx_http_im.h"
 
 
 /*
@@ -17,30 +15,6 @@
 
 /* for the client to see a refusal before its stream is reset */
 #define NGX_HTTP_IM_BODY_LINGER     1000
-
-
-/*
- * rc of the handler: NGX_OK, body->data and body->len are the whole body;
- * NGX_DECLINED, it is longer than the limit or was to be dropped; NGX_ERROR,
- * out of memory or a file that could not be read; otherwise the status of a
- * failed read.
- */
-
-typedef struct ngx_http_im_body_s  ngx_http_im_body_t;
-
-typedef void (*ngx_http_im_body_handler_pt)(ngx_http_request_t *r,
-    ngx_http_im_body_t *body, ngx_int_t rc);
-
-struct ngx_http_im_body_s {
-    u_char                       *data;       /* in the request's pool */
-    size_t                        len;        /* of what has been read */
-    size_t                        capacity;   /* of a copy of it */
-    size_t                        limit;
-    size_t                        dropped;    /* bytes */
-    ngx_event_t                   timer;      /* ends the dropping */
-    ngx_http_im_body_handler_pt   handler;
-    unsigned                      drop:1;     /* nothing is kept any more */
-};
 
 
 /*

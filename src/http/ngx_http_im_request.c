@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_request.h"
+#include "ngx_http_im_body.h"
 #include "ngx_http_im_route.h"
 
 

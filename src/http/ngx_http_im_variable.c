@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_variable.h"
+#include "ngx_http_im_conv.h"
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_request.h"
 
@@ -274,4 +275,25 @@ ngx_http_im_variable_store_commands(ngx_http_request_t *r,
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_im_conv_id_set(ngx_http_request_t *r, ngx_str_t *res,
+    ngx_http_variable_value_t *v)
+{
+    ngx_str_t  a, b;
+
+    a.data = v[0].data;
+    a.len = v[0].len;
+    b.data = v[1].data;
+    b.len = v[1].len;
+
+    ngx_str_null(res);
+
+    if (!ngx_http_im_id_user_valid(&a) || !ngx_http_im_id_user_valid(&b)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_im_conv_pair_id(r->pool, &a, &b, res);
 }

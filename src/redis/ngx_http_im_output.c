@@ -108,6 +108,9 @@ ngx_http_im_output_replied(ngx_http_im_output_t *out)
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, out->log, 0,
+                   "im output limit:%ui has its replies", out->limit);
+
     out->limit = (out->limit < NGX_HTTP_IM_OUTPUT_LIMIT) ? out->limit * 2 : 0;
 }
 

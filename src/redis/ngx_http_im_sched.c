@@ -417,6 +417,10 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 void
 ngx_http_im_flow_remember(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sched->flush->log, 0,
+                   "im flow:%p broke a connection, parked:%ui",
+                   flow, (ngx_uint_t) flow->is_parked);
+
     flow->breaks = 1;
     flow->remembered = ngx_current_msec + NGX_HTTP_IM_SCHED_REMEMBER;
 
@@ -457,6 +461,9 @@ ngx_http_im_sched_timer_handler(ngx_event_t *ev)
             ngx_add_timer(ev, left);
             return;
         }
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ev->log, 0,
+                       "im flow:%p is no longer parked", flow);
 
         ngx_queue_remove(q);
         flow->is_parked = 0;

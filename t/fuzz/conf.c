@@ -70,7 +70,6 @@ ngx_module_t            ngx_http_module;
 ngx_module_t            ngx_core_module;
 ngx_uint_t              ngx_dump_config;
 ngx_uint_t              ngx_process;
-volatile ngx_time_t    *ngx_cached_time;
 
 static fuzz_location_t  fuzz_seen[FUZZ_LOCATIONS];
 static ngx_uint_t       fuzz_nseen;
@@ -287,6 +286,8 @@ fuzz_options(ngx_http_im_options_t *o)
     fuzz_assert(o->list_max >= 1 && o->list_max <= 10000);
     fuzz_assert(o->page_size_max >= 1 && o->page_size_max <= 10000);
     fuzz_assert(o->group_max_members >= 1 && o->group_max_members <= 10000);
+    fuzz_assert(o->groups_max >= 1 && o->groups_max <= 10000);
+    fuzz_assert(o->group_add <= NGX_HTTP_IM_GROUP_ADD_TRUSTED);
     fuzz_assert(o->idempotency_window < NGX_CONF_UNSET_MSEC);
     fuzz_assert(o->recall_window <= NGX_HTTP_IM_RECALL_OFF);
     fuzz_assert(o->reply_full <= 1);
@@ -382,6 +383,92 @@ ngx_http_set_complex_value_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+ngx_uint_t
+ngx_http_script_variables_count(ngx_str_t *value)
+{
+    ngx_uint_t  i, n;
+
+    for (n = 0, i = 0; i < value->len; i++) {
+        n += (value->data[i] == '$');
+    }
+
+    return n;
+}
+
+
+ngx_int_t
+ngx_http_compile_complex_value(ngx_http_compile_complex_value_t *ccv)
+{
+    ccv->complex_value->value = *ccv->value;
+
+    return NGX_OK;
+}
+
+
+/* no request asks who the caller is */
+
+ngx_int_t
+ngx_http_complex_value(ngx_http_request_t *r, ngx_http_complex_value_t *val,
+    ngx_str_t *value)
+{
+    return NGX_ERROR;
+}
+
+
+char *
+ngx_http_im_health_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_im_loc_conf_t  *lcf = conf;
+
+    ngx_http_im_main_conf_t  *imcf;
+
+    if (lcf->health || lcf->pass || lcf->status) {
+        return "is duplicate";
+    }
+
+    lcf->health = 1;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
+    imcf->has_health = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_http_im_health_t *
+ngx_http_im_health_create(ngx_pool_t *pool)
+{
+    return ngx_pcalloc(pool, 1);
+}
+
+
+ngx_int_t
+ngx_http_im_health_handler(ngx_http_request_t *r)
+{
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_unsent_init(ngx_http_im_unsent_t *unsent)
+{
+}
+
+
+ngx_int_t
+ngx_http_im_handler_init(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
+{
+    return NGX_OK;
+}
+
+
+size_t
+ngx_http_im_body_limit(ngx_http_core_loc_conf_t *clcf, size_t max)
+{
+    return max;
+}
+
+
 ngx_int_t
 ngx_http_im_handler(ngx_http_request_t *r)
 {
@@ -443,13 +530,6 @@ ngx_http_output_filter(ngx_http_request_t *r, ngx_chain_t *chain)
 void
 ngx_time_update(void)
 {
-}
-
-
-u_char *
-ngx_log_errno(u_char *buf, u_char *last, ngx_err_t err)
-{
-    return buf;
 }
 
 

@@ -14,6 +14,12 @@ ngx_int_t              ngx_ncpu = 1;
 ngx_uint_t             ngx_worker;
 volatile ngx_cycle_t  *ngx_cycle;
 volatile ngx_msec_t    ngx_current_msec = 100000000;
+volatile ngx_time_t   *ngx_cached_time;
+
+/* events and timers, of which none comes */
+ngx_queue_t            ngx_posted_events;
+ngx_queue_t            ngx_posted_next_events;
+ngx_rbtree_t           ngx_event_timer_rbtree;
 
 static ngx_cycle_t     fuzz_cycle;
 static ngx_shm_zone_t  fuzz_zone;
@@ -35,6 +41,13 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
     }
 
     fuzz_assert(level > NGX_LOG_ALERT || fuzz_no_memory);
+}
+
+
+u_char *
+ngx_log_errno(u_char *buf, u_char *last, ngx_err_t err)
+{
+    return buf;
 }
 
 

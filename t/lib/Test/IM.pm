@@ -15,9 +15,13 @@ package Test::IM;
 # log_format.  In all texts {{dir}}, {{sock}}, {{port}}, {{h2_port}} and
 # {{redis_port}} are filled in.
 #
+# Every response of a location that has im_pass is checked against
+# docs/openapi.yaml.
+#
 # Environment: IM_NGINX, IM_MODULE, IM_NDK ('' for one that is built in),
 # IM_REDIS_SERVER (the store's program), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
-# the directory), IM_SCALE (stretch all deadlines).
+# the directory), IM_SCALE (stretch all deadlines), IM_OPENAPI (0: responses
+# are not checked).
 
 use strict;
 use warnings;
@@ -32,12 +36,14 @@ use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
+use Scalar::Util qw(weaken);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::IM::Blocks;
 use Test::IM::Calls;
 use Test::IM::Conn;
+use Test::IM::OpenAPI;
 
 use parent -norequire, 'Test::IM::Calls';
 
@@ -91,6 +97,9 @@ sub access_log { slurp("$_[0]{dir}/access.log") }
 
 sub start {
     my $self = shift;
+
+    # not within a time that a test measures
+    Test::IM::OpenAPI::load() if $Test::IM::OpenAPI::ON;
 
     my $conf = $self->write_file('nginx.conf', $self->conf);
     $self->start_redis if $self->{redis};
@@ -196,6 +205,7 @@ sub binary { $ENV{IM_NGINX} || '/usr/sbin/nginx' }
 sub reload {
     my ($self, %opt) = @_;
     my %old = map { $_ => 1 } $self->worker_pids;
+    delete $self->{im_locations};
     kill HUP => $self->{nginx};
     return $self->poll(10, sub {
         my @now = $self->worker_pids;
@@ -218,7 +228,59 @@ sub worker_pids {
 sub connect {
     my ($self, $port) = @_;
     my $s = $self->tcp($port || $self->{port}) or croak "connect: $!";
-    return Test::IM::Conn->new($s, 10 * $SCALE);
+    weaken($self);
+    return Test::IM::Conn->new($s, 10 * $SCALE,
+                               sub { $self && $self->response_check(@_) });
+}
+
+
+# A response that docs/openapi.yaml does not allow fails the test at once; one
+# that a child got, when the site ends.
+
+sub response_check {
+    my ($self, $request, $r) = @_;
+    return if !$Test::IM::OpenAPI::ON;
+
+    my $path = $request->{path};
+    my ($prefix) = grep { index($path, $_) == 0 } $self->im_locations
+        or return;
+    my @errors = Test::IM::OpenAPI::errors(
+        { %$request, path => substr $path, length $prefix }, $r) or return;
+    my $text = join "\n",
+        "$request->{method} $path " . substr($request->{body} // '', 0, 300),
+        $r->status . ' ' . substr($r->body, 0, 300),
+        map({ "- $_" } splice @errors, 0, 10), '';
+
+    if ($$ == $self->{owner}) {
+        local $Test::Builder::Level = $Test::Builder::Level + 4;
+        fail('the response is as in docs/openapi.yaml');
+        diag($text);
+        return;
+    }
+
+    open my $fh, '>>', "$self->{dir}/openapi" or croak "openapi: $!";
+    print {$fh} $text;
+    close $fh;
+}
+
+
+# prefixes of the locations with im_pass, the longest first
+
+sub im_locations {
+    my $self = shift;
+    $self->{im_locations} ||= [ sort { length $b <=> length $a }
+        do {
+            my $conf = slurp("$self->{dir}/nginx.conf");
+            my $block = qr/(\{(?:[^{}]++|(?1))*\})/;
+            my @found;
+            while ($conf =~ /location\s+(?:\^~\s+)?(\/\S*)\s*(?=\{)/g) {
+                my $prefix = $1;
+                push @found, $prefix
+                    if $conf =~ /\G$block/ && $1 =~ /\bim_pass\b/;
+            }
+            @found;
+        } ];
+    return @{ $self->{im_locations} };
 }
 
 
@@ -291,7 +353,10 @@ sub h2 {
         '-sS', '-i', '--http2-prior-knowledge', '-m', 10 * $SCALE, @send,
         (map { ('-H', $_) } @{ $opt{headers} || [] }),
         "http://127.0.0.1:$self->{h2_port}$path");
-    return Test::IM::Conn::parse_text($out);
+    my $r = Test::IM::Conn::parse_text($out);
+    $self->response_check({ method => $opt{method} || 'POST', path => $path,
+        body => defined $data ? $body : '' }, $r) if $r->status;
+    return $r;
 }
 
 
@@ -380,6 +445,10 @@ sub done {
     my $limit = 5 * $SCALE;
 
     delete $self->{conn};
+    if (my $text = slurp("$self->{dir}/openapi")) {
+        fail('responses to children are as in docs/openapi.yaml');
+        diag($text);
+    }
     if (my $pid = $self->{nginx}) {
         kill QUIT => $pid;
         my $left = $self->poll($limit, sub { !$self->running($pid) });

@@ -1,7 +1,8 @@
 package Test::IM::Conn;
 
 # A buffered socket with deadlines: sends bytes as they are, reads HTTP/1.1
-# responses and RESP replies.
+# responses and RESP replies.  A handler given to new() gets each response with
+# the request that it belongs to.
 
 use strict;
 use warnings;
@@ -12,15 +13,17 @@ use Time::HiRes qw(time);
 
 
 sub new {
-    my ($class, $sock, $timeout) = @_;
+    my ($class, $sock, $timeout, $handler) = @_;
     $sock->autoflush(1);
-    return bless { sock => $sock, timeout => $timeout, in => '' }, $class;
+    return bless { sock => $sock, timeout => $timeout, in => '',
+                   handler => $handler, out => '' }, $class;
 }
 
 
 sub send {
     my ($self, $bytes) = @_;
     my $off = 0;
+    $self->{out} .= $bytes if $self->{handler};
     while ($off < length $bytes) {
         my $n = syswrite $self->{sock}, $bytes, length($bytes) - $off, $off;
         croak "send: $!" if !defined $n;
@@ -127,10 +130,57 @@ sub read_response {
         }
         $self->{closed} = 1 if ($h{connection} // '') eq 'close';
 
-        return bless { status => $code, headers => \%h, list => \@list,
-                       body => $body, continued => $continued,
-                       closed => $self->{closed} }, 'Test::IM::Response';
+        my $r = bless { status => $code, headers => \%h, list => \@list,
+                        body => $body, continued => $continued,
+                        closed => $self->{closed} }, 'Test::IM::Response';
+
+        if (my $handler = $self->{handler}) {
+            my $request = $self->request_next;
+            $handler->($request, $r) if $request;
+        }
+
+        return $r;
     }
+}
+
+
+# The first request of what was sent.  When its form is not understood, or its
+# end is not there, requests are no longer told apart.
+
+sub request_next {
+    my $self = shift;
+    my ($method, $path, $headers)
+        = $self->{out} =~ s{^([A-Z]+)\ (\S+)\ HTTP/1\.[01]\r\n
+                            ((?:[^\r\n]+\r\n)*)\r\n}{}x
+        ? ($1, $2, $3) : ();
+    my $body;
+
+    if (!defined $method) {
+        # not a request
+
+    } elsif ($headers =~ /^Transfer-Encoding:/mi) {
+        my $chunks = '';
+        while ($self->{out} =~ s/^([0-9a-fA-F]+)[^\r\n]*\r\n//) {
+            my $n = hex $1;
+            last if length $self->{out} < $n + 2;
+            $chunks .= substr $self->{out}, 0, $n;
+            substr($self->{out}, 0, $n + 2) = '';
+            if ($n == 0) { $body = $chunks; last }
+        }
+
+    } else {
+        my ($n) = $headers =~ /^Content-Length:\s*(\d+)\s*$/mi;
+        $body = substr $self->{out}, 0, $n || 0, ''
+            if length $self->{out} >= ($n || 0);
+    }
+
+    if (!defined $body) {
+        delete $self->{handler};
+        $self->{out} = '';
+    }
+
+    return defined $method
+           ? { method => $method, path => $path, body => $body } : undef;
 }
 
 
