@@ -485,18 +485,9 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_im_redis_conf_fits(cf, "im_max_message_size", 1,
-                                    conf->max_message_size)
-        != NGX_OK
-        || ngx_http_im_redis_conf_fits(cf, "im_page_size_max",
-                                       conf->page_size_max,
-                                       conf->max_message_size)
-           != NGX_OK
-        || ngx_http_im_redis_conf_fits_elts(cf, "im_list_max", conf->list_max)
-           != NGX_OK
-        || ngx_http_im_redis_conf_fits_elts(cf, "im_group_max_members",
-                                            conf->group_max_members)
-           != NGX_OK)
+    if (ngx_http_im_redis_conf_fits(cf, conf->page_size_max,
+                                    conf->max_message_size, conf->list_max,
+                                    conf->group_max_members) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -60,6 +60,7 @@ struct ngx_http_im_cmd_s {
     const void                    *conn;       /* that has brought the reply;
                                                   on one, the commands of a job
                                                   are executed in order */
+    uint64_t                       written;    /* a fence: us */
     ngx_http_im_kind_e             kind;
     ngx_http_im_cmd_e              state;
     unsigned                       replied:1;  /* though without a fence */

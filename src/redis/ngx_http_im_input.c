@@ -12,18 +12,20 @@
 
 /*
  * Time that Redis takes from one fence to the next, in us: what is not
- * noticed, what is never exceeded, and bytes for each us between.
+ * noticed, what is not exceeded; bytes for each us between, and the most that
+ * one command is charged for its time.
  */
 #define NGX_HTTP_IM_INPUT_FAST  2000
 #define NGX_HTTP_IM_INPUT_SLOW  200000
 #define NGX_HTTP_IM_INPUT_US    256
+#define NGX_HTTP_IM_INPUT_TIME_MAX  (2 * 1024 * 1024)
 
 
 static ngx_int_t ngx_http_im_input_replies(ngx_http_im_input_t *in,
     ngx_http_im_output_t *out, const ngx_http_im_input_handlers_t *handlers,
     void *data);
 static void ngx_http_im_input_time(ngx_http_im_input_t *in,
-    ngx_http_im_output_t *out);
+    ngx_http_im_output_t *out, ngx_http_im_cmd_t *fence);
 static ngx_int_t ngx_http_im_input_invalid(ngx_http_im_input_t *in);
 static ngx_pool_t *ngx_http_im_input_pool(ngx_http_im_input_t *in,
     ngx_http_im_cmd_t *cmd);
@@ -38,6 +40,8 @@ ngx_http_im_input_init(ngx_http_im_input_t *in)
     ngx_queue_init(&in->held);
     ngx_str_null(&in->words);
     in->charge = 0;
+    in->trip = 0;
+    in->longer = 0;
 
     return ngx_http_im_decoder_init(&in->decoder);
 }
@@ -135,7 +139,7 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             return NGX_ERROR;
         }
 
-        ngx_http_im_input_time(in, out);
+        ngx_http_im_input_time(in, out, cmd);
 
         while (!ngx_queue_empty(&in->held)) {
             q = ngx_queue_head(&in->held);
@@ -166,21 +170,29 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
 
 
 /*
- * What Redis did since the fence before took so long: if that is much, the
- * commands share it by what they are charged.  An estimate, as it is not known
- * which of them it was; slow ones of a flow are charged more every time.
+ * By how much the round trip of this fence is longer than that of the last
+ * one: so long, at least, Redis was busy with the commands between the two,
+ * whatever the latency of the network is.  If that is much, these commands
+ * share it by what they are charged.
  */
 
 static void
-ngx_http_im_input_time(ngx_http_im_input_t *in, ngx_http_im_output_t *out)
+ngx_http_im_input_time(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
+    ngx_http_im_cmd_t *fence)
 {
-    uint64_t            now, us;
+    uint64_t            trip, us, time;
     ngx_queue_t        *q;
     ngx_http_im_cmd_t  *cmd;
 
-    now = ngx_http_im_clock();
-    us = now - out->busy;
-    out->busy = now;
+    trip = ngx_http_im_clock() - fence->written;
+    us = in->trip ? trip - ngx_min(trip, in->trip) : 0;
+    in->trip = trip;
+
+    /* once may be chance, as when the network was slow */
+
+    time = us;
+    us = ngx_min(us, in->longer);
+    in->longer = time;
 
     if (us <= NGX_HTTP_IM_INPUT_FAST) {
         return;
@@ -197,8 +209,10 @@ ngx_http_im_input_time(ngx_http_im_input_t *in, ngx_http_im_output_t *out)
     {
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
 
-        cmd->time = us * NGX_HTTP_IM_INPUT_US * cmd->charge
-                    / ngx_max(in->charge, 1);
+        time = us * NGX_HTTP_IM_INPUT_US * cmd->charge
+               / ngx_max(in->charge, 1);
+
+        cmd->time = ngx_min(time, NGX_HTTP_IM_INPUT_TIME_MAX);
     }
 }
 

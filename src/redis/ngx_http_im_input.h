@@ -20,6 +20,8 @@ typedef struct {
     ngx_http_im_decoder_t     decoder;
     ngx_queue_t               held;      /* commands with replies, no fence */
     size_t                    charge;    /* of the held ones */
+    uint64_t                  trip;      /* of the last fence, in us */
+    uint64_t                  longer;    /* by so much than the one before */
     const char               *error;     /* set with NGX_ERROR */
     ngx_str_t                 words;     /* of the server or the decoder */
 } ngx_http_im_input_t;

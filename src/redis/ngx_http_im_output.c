@@ -108,6 +108,9 @@ ngx_http_im_output_replied(ngx_http_im_output_t *out)
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, out->log, 0,
+                   "im output limit:%ui has its replies", out->limit);
+
     out->limit = (out->limit < NGX_HTTP_IM_OUTPUT_LIMIT) ? out->limit * 2 : 0;
 }
 
@@ -171,6 +174,7 @@ ngx_http_im_output_fence(ngx_http_im_output_t *out)
     }
 
     fence = ngx_http_im_fence_create(&out->fences);
+    fence->written = ngx_http_im_clock();
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, out->log, 0,
                    "im fence:%p write, in flight:%ui", fence, out->fences.n);
@@ -192,8 +196,7 @@ static void
 ngx_http_im_output_add(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
 {
     if (ngx_queue_empty(&out->sent)) {
-        out->busy = ngx_http_im_clock();
-        out->last_reply = out->busy / 1000;
+        out->last_reply = ngx_http_im_clock_msec();
     }
 
     cmd->state = NGX_HTTP_IM_CMD_SENT;

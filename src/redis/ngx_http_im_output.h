@@ -34,7 +34,6 @@ typedef struct {
     uint64_t                  written;       /* bytes taken by the kernel */
 
     ngx_msec_t                last_reply;    /* or first command in flight */
-    uint64_t                  busy;          /* since then: us, of a fence */
     ngx_http_im_stat_t       *stat;
     ngx_log_t                *log;
 } ngx_http_im_output_t;

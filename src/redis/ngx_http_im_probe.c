@@ -128,6 +128,9 @@ ngx_http_im_probe_expire(ngx_http_im_conn_t *conn, ngx_msec_t timeout)
 
     serial = conn->serial;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
+                   "im conn:%p no reply in time, left:%i, read", conn, left);
+
     ngx_http_im_conn_read(conn);
 
     if (conn->serial != serial || conn->state != NGX_HTTP_IM_CONN_READY

@@ -529,41 +529,33 @@ ngx_http_im_redis_conf_find(ngx_array_t *stores, ngx_str_t *name)
 /* a text is stored as JSON has it, where a byte may take six */
 
 ngx_int_t
-ngx_http_im_redis_conf_fits(ngx_conf_t *cf, const char *directive, size_t n,
-    size_t size)
+ngx_http_im_redis_conf_fits(ngx_conf_t *cf, ngx_uint_t page, size_t text,
+    ngx_uint_t list, ngx_uint_t members)
 {
-    size_t  max, need;
+    size_t       row;
+    const char  *name;
 
-    max = (n == 1) ? NGX_HTTP_IM_REPLY_MAX_BULK : NGX_HTTP_IM_REPLY_MAX_SIZE;
-    need = 6 * size + NGX_HTTP_IM_REDIS_CONF_ROW;
+    row = 6 * ngx_min(text, NGX_HTTP_IM_REPLY_MAX_BULK)
+          + NGX_HTTP_IM_REDIS_CONF_ROW;
 
-    if (size <= max / 6 && n <= max / need) {
+    name = (row > NGX_HTTP_IM_REPLY_MAX_BULK) ? "im_max_message_size"
+           : (page > NGX_HTTP_IM_REPLY_MAX_SIZE / row) ? "im_page_size_max"
+           : (list > NGX_HTTP_IM_REPLY_MAX_ELTS / 2) ? "im_list_max"
+           : (members > NGX_HTTP_IM_REPLY_MAX_ELTS / 2)
+             ? "im_group_max_members"
+           : NULL;
+
+    if (name == NULL) {
         return NGX_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "%uz texts of \"im_max_message_size\" %uz may take "
-                       "more than the %uz bytes that a reply of the store may "
-                       "have; lower \"%s\"", n, size, max, directive);
-
-    return NGX_ERROR;
-}
-
-
-/* names and values */
-
-ngx_int_t
-ngx_http_im_redis_conf_fits_elts(ngx_conf_t *cf, const char *directive,
-    ngx_uint_t n)
-{
-    if (n <= NGX_HTTP_IM_REPLY_MAX_ELTS / 2) {
-        return NGX_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%s\" %ui is more than the %ui that a reply of the "
-                       "store may have", directive, n,
-                       (ngx_uint_t) NGX_HTTP_IM_REPLY_MAX_ELTS / 2);
+                       "a reply of the store may have %ui bytes, %ui of each "
+                       "text, which may be stored six times as long, and %ui "
+                       "elements; lower \"%s\"",
+                       (ngx_uint_t) NGX_HTTP_IM_REPLY_MAX_SIZE,
+                       (ngx_uint_t) NGX_HTTP_IM_REPLY_MAX_BULK,
+                       (ngx_uint_t) NGX_HTTP_IM_REPLY_MAX_ELTS, name);
 
     return NGX_ERROR;
 }

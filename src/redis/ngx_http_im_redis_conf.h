@@ -69,13 +69,11 @@ ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_pass(ngx_conf_t *cf,
 
 
 /*
- * Can a reply with n texts of so many bytes be received, or one with n members
- * of a hash?  NGX_ERROR after an error was logged.
+ * Can replies with so many texts of so many bytes, and with so many elements,
+ * be received?  NGX_ERROR after an error was logged.
  */
-ngx_int_t ngx_http_im_redis_conf_fits(ngx_conf_t *cf, const char *directive,
-    size_t n, size_t size);
-ngx_int_t ngx_http_im_redis_conf_fits_elts(ngx_conf_t *cf,
-    const char *directive, ngx_uint_t n);
+ngx_int_t ngx_http_im_redis_conf_fits(ngx_conf_t *cf, ngx_uint_t page,
+    size_t text, ngx_uint_t list, ngx_uint_t members);
 
 
 #endif /* _NGX_HTTP_IM_REDIS_CONF_H_INCLUDED_ */

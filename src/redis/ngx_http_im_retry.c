@@ -92,6 +92,10 @@ ngx_http_im_retry_complete(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd,
 void
 ngx_http_im_retry_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sched->flush->log, 0,
+                   "im cmd:%p job:%p returns to its flow, suspect:%ui",
+                   cmd, cmd->job, (ngx_uint_t) cmd->suspect);
+
     cmd->state = NGX_HTTP_IM_CMD_WAITING;
     cmd->replied = 0;
 
@@ -204,6 +208,10 @@ ngx_http_im_retry_failed(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd,
         ngx_http_im_retry_complete(sched, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
         return;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sched->flush->log, 0,
+                   "im cmd:%p job:%p failed, an error for a reply",
+                   cmd, cmd->job);
 
     cmd->job->reason = reason;
 

@@ -11,6 +11,9 @@
 /* a reply is a quarter of the mean */
 #define NGX_HTTP_IM_SCHED_WEIGHT   4
 
+/* and so is a longer time; a shorter one is this part */
+#define NGX_HTTP_IM_SCHED_FORGET   32
+
 /* ms for which a flow that broke a connection is parked, and remembered */
 #define NGX_HTTP_IM_SCHED_PARK     100
 #define NGX_HTTP_IM_SCHED_REMEMBER 10000
@@ -23,6 +26,7 @@ static ngx_http_im_caller_t *ngx_http_im_caller_find(
     ngx_http_im_callers_t *callers, ngx_rbtree_key_t key);
 static void ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
     ngx_http_im_caller_t *caller);
+static void ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time);
 static void ngx_http_im_sched_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow);
@@ -284,7 +288,8 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
 
     flow = cmd->flow;
 
-    cmd->charge = NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + flow->mean;
+    cmd->charge = NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + flow->mean
+                  + flow->time;
 
     sched->in_flight += cmd->charge;
     sched->now = flow->node.key;
@@ -306,19 +311,18 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
 void
 ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
-    size_t               size;
     ngx_http_im_flow_t  *flow;
 
     flow = cmd->flow;
 
     if (cmd->size || cmd->time) {
-        size = cmd->size + cmd->time;
-
-        flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + size
-                        - cmd->charge;
+        flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
+                        + cmd->time - cmd->charge;
 
         flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-        flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
+
+        ngx_http_im_flow_time(flow, cmd->time);
     }
 
     sched->in_flight -= cmd->charge;
@@ -327,6 +331,27 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 
     if (ngx_http_im_sched_ready(sched)) {
         ngx_post_event(sched->flush, &ngx_posted_events);
+    }
+}
+
+
+/*
+ * The time shows while commands are in flight behind each other.  As it is
+ * what prevents that, it is not forgotten at once where none shows.
+ */
+
+static void
+ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time)
+{
+    if (time > flow->time) {
+        flow->time += (time - flow->time) / NGX_HTTP_IM_SCHED_WEIGHT;
+
+    } else {
+        flow->time -= (flow->time - time) / NGX_HTTP_IM_SCHED_FORGET;
+    }
+
+    if (flow->time < NGX_HTTP_IM_SCHED_COMMAND) {
+        flow->time = 0;
     }
 }
 
@@ -392,6 +417,10 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 void
 ngx_http_im_flow_remember(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sched->flush->log, 0,
+                   "im flow:%p broke a connection, parked:%ui",
+                   flow, (ngx_uint_t) flow->is_parked);
+
     flow->breaks = 1;
     flow->remembered = ngx_current_msec + NGX_HTTP_IM_SCHED_REMEMBER;
 
@@ -432,6 +461,9 @@ ngx_http_im_sched_timer_handler(ngx_event_t *ev)
             ngx_add_timer(ev, left);
             return;
         }
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ev->log, 0,
+                       "im flow:%p is no longer parked", flow);
 
         ngx_queue_remove(q);
         flow->is_parked = 0;

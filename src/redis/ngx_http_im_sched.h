@@ -41,7 +41,8 @@ struct ngx_http_im_flow_s {
     ngx_uint_t               finish;     /* tag of the last one taken */
     ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
-    size_t                   mean;       /* of a reply and its time */
+    size_t                   mean;       /* of a reply */
+    size_t                   time;       /* of Redis, for a command */
     ngx_msec_t               remembered; /* until then: it broke a conn */
     unsigned                 breaks:1;   /* remembered is set */
     unsigned                 is_parked:1;

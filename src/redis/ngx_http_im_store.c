@@ -11,7 +11,7 @@
 #define NGX_HTTP_IM_READ_BUFFER   65536
 
 /* ms by which a timer of a busy worker may well be late */
-#define NGX_HTTP_IM_STORE_LATE    20
+#define NGX_HTTP_IM_STORE_LATE    100
 
 
 static ngx_int_t ngx_http_im_store_init(ngx_http_im_store_t *store,
