@@ -166,6 +166,34 @@ is_deeply(\@lost, [], 'and who was not refused has one');
 }
 
 
+# --- who leaves, or is removed, and is added, all at once: is a member with a
+#     place, or neither
+
+{
+    my ($wrong, $seen) = (0, 0);
+    for my $k (1 .. 100) {
+        my $conv = create("lo$k", ["lv$k"])->conv_id;
+        my @call = (
+            $k % 2 ? [ "/im/group/$conv/leave", { from_id => "lv$k" } ]
+                   : [ "/im/group/$conv/remove", { from_id => "lo$k", member => ["lv$k"] } ],
+            [ '/im/add/group/merber', { conv_id => $conv, member => [ "lv$k", "ln$k" ] } ],
+            [ '/im/add/group/merber', { conv_id => $conv, member => [ "lv$k", $k % 3 ? () : 'full' ] } ],
+        );
+        @call = reverse @call if $k % 4 > 1;
+        my @conn = map { $t->connect } @call;
+        $conn[$_]->send(bytes(@{ $call[$_] })) for 0 .. $#call;
+        $_->read_response for @conn;
+
+        my $member = $t->redis('HEXISTS', "im:{c:$conv}:g", "lv$k");
+        $seen += $member;
+        $wrong++ if listed("lv$k") ne ($member ? $conv : '') || $member && !@{ places("lv$k") }
+            || listed("ln$k") ne $conv;
+    }
+    is($wrong, 0, "leaving and adding at once: a member with a place, or neither");
+    note("$seen of 100 are members");
+}
+
+
 # --- the same id, chosen by several at once
 
 {

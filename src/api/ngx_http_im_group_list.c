@@ -50,7 +50,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_list = {
     ngx_string("group_list"),
     ngx_http_im_group_list_fields,
     sizeof(ngx_uint_t),
-    0,
+    NGX_HTTP_IM_OP_READ,
     ngx_http_im_group_list_check,
     ngx_http_im_group_list
 };
