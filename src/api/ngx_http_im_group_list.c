@@ -31,9 +31,8 @@ static ngx_int_t ngx_http_im_group_list_alias_add(ngx_http_im_call_t *call,
 static ngx_int_t ngx_http_im_group_list_profiles(ngx_http_im_call_t *call,
     ngx_str_t *users);
 static ngx_int_t ngx_http_im_group_list_answer(ngx_http_im_call_t *call);
-static void ngx_http_im_group_list_alias_write(
-    ngx_http_im_group_list_t *members, ngx_http_im_writer_t *w,
-    ngx_str_t *user);
+static void ngx_http_im_group_alias_write(ngx_http_im_group_list_t *members,
+    ngx_http_im_writer_t *w, ngx_str_t *user);
 
 
 static const ngx_http_im_field_t  ngx_http_im_group_list_fields[] = {
@@ -212,7 +211,6 @@ ngx_http_im_group_list_alias_add(ngx_http_im_call_t *call, ngx_str_t *user,
     alias->sn.node.key = ngx_crc32_short(user->data, user->len);
     alias->sn.str = *user;
     alias->text = *text;
-
     members->aliases_len += text->len;
 
     ngx_rbtree_insert(&members->aliases, &alias->sn.node);
@@ -315,7 +313,7 @@ ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
         ngx_http_im_write_raw(w, &profile[i]->id);
         ngx_http_im_write_lit(w, "\",\"name\":\"");
         ngx_http_im_write_raw(w, &profile[i]->text[0]);
-        ngx_http_im_group_list_alias_write(members, w, &profile[i]->id);
+        ngx_http_im_group_alias_write(members, w, &profile[i]->id);
     }
 
     ngx_http_im_write_lit(w, "]");
@@ -327,14 +325,13 @@ ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
 /* the end of a member's object */
 
 static void
-ngx_http_im_group_list_alias_write(ngx_http_im_group_list_t *members,
+ngx_http_im_group_alias_write(ngx_http_im_group_list_t *members,
     ngx_http_im_writer_t *w, ngx_str_t *user)
 {
     ngx_str_node_t             *sn;
     ngx_http_im_group_alias_t  *alias;
 
     sn = NULL;
-
     if (members->aliases_len) {
         sn = ngx_str_rbtree_lookup(&members->aliases, user,
                                    ngx_crc32_short(user->data, user->len));
