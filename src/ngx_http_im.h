@@ -23,6 +23,7 @@ typedef struct {
     ngx_http_im_script_t      *scripts;
     ngx_http_im_unique_t       unique;    /* a worker's */
     ngx_shm_zone_t            *cache;     /* NULL: off */
+    ngx_shm_zone_t            *rate;      /* NULL: no im_rate */
     ngx_shm_zone_t            *stat_zone;  /* NULL: no im_pass, no im_status */
     ngx_http_im_stat_t        *stat;      /* a worker's, of its calls */
     ngx_http_im_unsent_t       unsent;    /* a worker's answers */
@@ -31,6 +32,7 @@ typedef struct {
     unsigned                   cache_off:1;
     unsigned                   status:1;  /* there is an im_status */
     unsigned                   has_health:1;  /* an im_health */
+    unsigned                   has_rate:1;    /* an im_rate with a limit */
 } ngx_http_im_main_conf_t;
 
 
@@ -52,6 +54,7 @@ typedef struct {
     ngx_uint_t                 trusted;   /* ngx_http_im_trusted_e, or unset:
                                              off with user, else private */
     ngx_http_im_origins_t     *origins;   /* NULL: this host only */
+    ngx_http_im_rate_limit_t   limits[NGX_HTTP_IM_RATE_KINDS];
     ngx_http_im_pass_t        *pass;
     size_t                     body_max;  /* im_max_body_size, or less */
     uint32_t                   scope;     /* of key_prefix in the cache */
@@ -105,6 +108,7 @@ typedef struct {
     ngx_str_t                  path_id;   /* conv_id in the URI */
     ngx_uint_t                 refused;   /* a code, before the body
                                              was read */
+    ngx_uint_t                 retry_after;  /* seconds, or 0 */
 
     /* for variables: the log phase is after the end of the call */
     const ngx_http_im_code_t  *code;

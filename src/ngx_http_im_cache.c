@@ -121,6 +121,12 @@ ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
         return NULL;
     }
 
+    if (zone->init) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the zone \"%V\" is used for something else", name);
+        return NULL;
+    }
+
     zone->init = ngx_http_im_cache_init;
     zone->data = cache;
 

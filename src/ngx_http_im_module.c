@@ -5,6 +5,7 @@
 #include "ngx_http_im_handler.h"
 #include "ngx_http_im_health.h"
 #include "ngx_http_im_identity.h"
+#include "ngx_http_im_limit.h"
 #include "ngx_http_im_pass.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
@@ -127,6 +128,13 @@ static ngx_command_t  ngx_http_im_commands[] = {
       ngx_http_im_origin_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, origins),
+      NULL },
+
+    { ngx_string("im_rate"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_http_im_limit_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("im_reply"),
@@ -332,7 +340,9 @@ ngx_http_im_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    if (ngx_http_im_passes_init(cf, imcf) != NGX_OK) {
+    if (ngx_http_im_limit_zone_add(cf, imcf) != NGX_OK
+        || ngx_http_im_passes_init(cf, imcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -414,6 +424,8 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
     conf->user = NGX_CONF_UNSET_PTR;
     conf->origins = NGX_CONF_UNSET_PTR;
     conf->trusted = NGX_CONF_UNSET_UINT;
+    conf->limits[NGX_HTTP_IM_RATE_USER].rate = NGX_HTTP_IM_RATE_UNSET;
+    conf->limits[NGX_HTTP_IM_RATE_CONV].rate = NGX_HTTP_IM_RATE_UNSET;
     conf->options.max_body_size = NGX_CONF_UNSET_SIZE;
     conf->options.max_message_size = NGX_CONF_UNSET_SIZE;
     conf->options.list_max = NGX_CONF_UNSET_UINT;
@@ -443,6 +455,7 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf = &lcf->options;
 
     ngx_http_im_identity_merge(cf, up, lcf);
+    ngx_http_im_limit_merge(up, lcf);
 
     ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
     ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,

@@ -193,7 +193,7 @@ for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/*/*.c")) {
 # --- links
 
 for my $file ('README.md', map { "docs/$_" }
-              qw(api.md directives.md redis-schema.md internals.md
+              qw(api.md directives.md identity.md redis-schema.md internals.md
                  operations.md reliability.md testing.md))
 {
     my $text = slurp("$root/$file");

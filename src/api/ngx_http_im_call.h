@@ -10,6 +10,7 @@
 #include "ngx_http_im_error.h"
 #include "ngx_http_im_field.h"
 #include "ngx_http_im_key.h"
+#include "ngx_http_im_rate.h"
 #include "ngx_http_im_redis.h"
 #include "ngx_http_im_script.h"
 #include "ngx_http_im_unique.h"
@@ -29,14 +30,25 @@ typedef struct ngx_http_im_call_s  ngx_http_im_call_t;
 typedef ngx_int_t (*ngx_http_im_step_pt)(ngx_http_im_call_t *call);
 
 
+/* what an operation writes */
+
+typedef enum {
+    NGX_HTTP_IM_OP_READ = 0,
+    NGX_HTTP_IM_OP_WRITE,
+    NGX_HTTP_IM_OP_WRITE_OWN         /* the user's own view of a
+                                        conversation, and nothing in it */
+} ngx_http_im_op_write_e;
+
+
 /* one operation of the API; route.c has the list of them */
 
 typedef struct {
     ngx_str_t                      name;      /* for logs: $im_call */
     const ngx_http_im_field_t     *fields;
     size_t                         size;      /* of the arguments */
-    ngx_uint_t                     write;     /* a failure leaves it unknown
-                                                 whether it was executed */
+    ngx_http_im_op_write_e         write;     /* a failure of a write leaves
+                                                 it unknown whether it was
+                                                 executed */
     ngx_http_im_step_pt            check;     /* the arguments, before any
                                                  command; NGX_AGAIN is not
                                                  allowed; may be NULL */
@@ -105,6 +117,7 @@ struct ngx_http_im_call_s {
     ngx_http_im_pipeline_t        *pipeline;  /* the job's */
     ngx_log_t                     *log;
     void                          *data;      /* free for the maker */
+    ngx_http_im_rate_charge_t     *charge;    /* the maker's, or NULL */
 
     const ngx_http_im_options_t   *options;
     const ngx_http_im_script_t    *scripts;

@@ -51,7 +51,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_add = {
     ngx_string("group_add"),
     ngx_http_im_group_add_fields,
     sizeof(ngx_http_im_group_add_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_group_add_check,
     ngx_http_im_group_add
 };

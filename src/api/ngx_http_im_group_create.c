@@ -69,7 +69,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_create = {
     ngx_string("group_create"),
     ngx_http_im_group_create_fields,
     sizeof(ngx_http_im_create_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_group_create_check,
     ngx_http_im_group_create
 };

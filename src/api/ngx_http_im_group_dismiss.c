@@ -27,7 +27,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_dismiss = {
     ngx_string("group_dismiss"),
     ngx_http_im_group_dismiss_fields,
     sizeof(ngx_http_im_group_dismiss_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_group_dismiss_check,
     ngx_http_im_group_dismiss
 };

@@ -38,7 +38,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_leave = {
     ngx_string("group_leave"),
     ngx_http_im_group_leave_fields,
     sizeof(ngx_http_im_group_leave_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_group_leave_check,
     ngx_http_im_group_leave
 };

@@ -14,6 +14,7 @@ typedef struct {
     ngx_str_t                 owner;
     ngx_rbtree_t              aliases;    /* of ngx_http_im_group_alias_t */
     ngx_rbtree_node_t         sentinel;
+    size_t                    aliases_len;
     ngx_http_im_profile_t   **profile;    /* of the members, as shown */
     ngx_uint_t                n;
     ngx_http_im_profiles_t    profiles;
@@ -27,11 +28,12 @@ static ngx_int_t ngx_http_im_group_list_settings(ngx_http_im_call_t *call,
     ngx_str_t *users);
 static ngx_int_t ngx_http_im_group_list_alias_add(ngx_http_im_call_t *call,
     ngx_str_t *user, ngx_str_t *text);
-static ngx_str_t *ngx_http_im_group_list_alias_find(
-    ngx_http_im_group_list_t *members, ngx_str_t *user);
 static ngx_int_t ngx_http_im_group_list_profiles(ngx_http_im_call_t *call,
     ngx_str_t *users);
 static ngx_int_t ngx_http_im_group_list_answer(ngx_http_im_call_t *call);
+static void ngx_http_im_group_list_alias_write(
+    ngx_http_im_group_list_t *members, ngx_http_im_writer_t *w,
+    ngx_str_t *user);
 
 
 static const ngx_http_im_field_t  ngx_http_im_group_list_fields[] = {
@@ -49,7 +51,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_list = {
     ngx_string("group_list"),
     ngx_http_im_group_list_fields,
     sizeof(ngx_uint_t),
-    0,
+    NGX_HTTP_IM_OP_READ,
     ngx_http_im_group_list_check,
     ngx_http_im_group_list
 };
@@ -143,6 +145,8 @@ static ngx_int_t
 ngx_http_im_group_list_settings(ngx_http_im_call_t *call, ngx_str_t *users)
 {
     ngx_str_t                  field, value;
+    ngx_str_t                  name[] = { ngx_string("owner"),
+                                          ngx_string("users") };
     ngx_uint_t                 i;
     ngx_http_im_reply_t       *reply;
     ngx_http_im_group_list_t  *members;
@@ -179,15 +183,11 @@ ngx_http_im_group_list_settings(ngx_http_im_call_t *call, ngx_str_t *users)
                 return NGX_ERROR;
             }
 
-        } else if (field.len == 5
-                   && ngx_strncmp(field.data, "users", 5) == 0)
-        {
-            *users = value;
-
-        } else if (field.len == 5
-                   && ngx_strncmp(field.data, "owner", 5) == 0)
-        {
+        } else if (ngx_http_im_str_eq(&field, &name[0])) {
             members->owner = value;
+
+        } else if (ngx_http_im_str_eq(&field, &name[1])) {
+            *users = value;
         }
     }
 
@@ -213,28 +213,11 @@ ngx_http_im_group_list_alias_add(ngx_http_im_call_t *call, ngx_str_t *user,
     alias->sn.str = *user;
     alias->text = *text;
 
+    members->aliases_len += text->len;
+
     ngx_rbtree_insert(&members->aliases, &alias->sn.node);
 
     return NGX_OK;
-}
-
-
-/* NULL: the member has none */
-
-static ngx_str_t *
-ngx_http_im_group_list_alias_find(ngx_http_im_group_list_t *members,
-    ngx_str_t *user)
-{
-    ngx_str_node_t  *sn;
-
-    if (members->aliases.root == &members->sentinel) {
-        return NULL;
-    }
-
-    sn = ngx_str_rbtree_lookup(&members->aliases, user,
-                               ngx_crc32_short(user->data, user->len));
-
-    return sn ? &((ngx_http_im_group_alias_t *) sn)->text : NULL;
 }
 
 
@@ -245,12 +228,12 @@ ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
 {
     ngx_int_t                   rc;
     ngx_str_t                   id;
-    ngx_uint_t                  owner;
+    ngx_int_t                   owner;
     ngx_http_im_profile_t      *first, **profile;
     ngx_http_im_group_list_t   *members;
 
     members = call->state;
-    owner = 0;
+    owner = -1;
 
     /* an id, its quotes and a comma, but for the last, are four bytes */
 
@@ -262,8 +245,8 @@ ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
 
     while ((rc = ngx_http_im_users_next(users, &id)) == NGX_OK) {
 
-        if (members->n && ngx_http_im_str_eq(&id, &members->owner)) {
-            owner = members->n;
+        if (owner < 0 && ngx_http_im_str_eq(&id, &members->owner)) {
+            owner = members->n;   /* the first one, unless transferred */
         }
 
         profile = &members->profile[members->n++];
@@ -278,7 +261,7 @@ ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
         return ngx_http_im_call_store_error(call);
     }
 
-    if (owner) {
+    if (owner > 0) {
         profile = members->profile;
         first = profile[owner];
         ngx_memmove(&profile[1], profile, owner * sizeof(void *));
@@ -286,7 +269,7 @@ ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im group list conv:\"%V\" members:%ui owner:%ui job:%p",
+                   "im group list conv:\"%V\" members:%ui owner:%i job:%p",
                    &call->conv_id, members->n, owner, call->job);
 
     return ngx_http_im_profiles_fetch(call, &members->profiles);
@@ -297,7 +280,6 @@ static ngx_int_t
 ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
 {
     size_t                      size;
-    ngx_str_t                  *alias;
     ngx_int_t                   rc;
     ngx_uint_t                  i;
     ngx_http_im_writer_t       *w;
@@ -308,7 +290,7 @@ ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
     profile = members->profile;
     w = &call->writer;
 
-    for (size = 2, i = 0; i < members->n; i++) {
+    for (size = 2 + members->aliases_len, i = 0; i < members->n; i++) {
 
         rc = ngx_http_im_profile_parse(call, profile[i]);
         if (rc != NGX_OK) {
@@ -333,18 +315,39 @@ ngx_http_im_group_list_answer(ngx_http_im_call_t *call)
         ngx_http_im_write_raw(w, &profile[i]->id);
         ngx_http_im_write_lit(w, "\",\"name\":\"");
         ngx_http_im_write_raw(w, &profile[i]->text[0]);
-        ngx_http_im_write_lit(w, "\",\"alias\":\"");
-
-        alias = ngx_http_im_group_list_alias_find(members, &profile[i]->id);
-
-        if (alias) {
-            ngx_http_im_write_raw(w, alias);
-        }
-
-        ngx_http_im_write_lit(w, "\"}");
+        ngx_http_im_group_list_alias_write(members, w, &profile[i]->id);
     }
 
     ngx_http_im_write_lit(w, "]");
 
     return NGX_OK;
+}
+
+
+/* the end of a member's object */
+
+static void
+ngx_http_im_group_list_alias_write(ngx_http_im_group_list_t *members,
+    ngx_http_im_writer_t *w, ngx_str_t *user)
+{
+    ngx_str_node_t             *sn;
+    ngx_http_im_group_alias_t  *alias;
+
+    sn = NULL;
+
+    if (members->aliases_len) {
+        sn = ngx_str_rbtree_lookup(&members->aliases, user,
+                                   ngx_crc32_short(user->data, user->len));
+    }
+
+    if (sn == NULL) {
+        ngx_http_im_write_lit(w, "\",\"alias\":\"\"}");
+        return;
+    }
+
+    alias = (ngx_http_im_group_alias_t *) sn;
+
+    ngx_http_im_write_lit(w, "\",\"alias\":\"");
+    ngx_http_im_write_raw(w, &alias->text);
+    ngx_http_im_write_lit(w, "\"}");
 }

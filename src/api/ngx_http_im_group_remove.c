@@ -44,7 +44,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_remove = {
     ngx_string("group_remove"),
     ngx_http_im_group_remove_fields,
     sizeof(ngx_http_im_group_remove_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_group_remove_check,
     ngx_http_im_group_remove
 };

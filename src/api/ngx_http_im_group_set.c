@@ -39,7 +39,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_set = {
     ngx_string("group_set"),
     ngx_http_im_group_set_fields,
     sizeof(ngx_http_im_group_set_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_group_set_check,
     ngx_http_im_group_set
 };

@@ -32,7 +32,7 @@ const ngx_http_im_op_t  ngx_http_im_op_group_transfer = {
     ngx_string("group_transfer"),
     ngx_http_im_group_transfer_fields,
     sizeof(ngx_http_im_group_transfer_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_group_transfer_check,
     ngx_http_im_group_transfer
 };

@@ -28,7 +28,7 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_hide = {
     ngx_string("conv_hide"),
     ngx_http_im_hide_fields,
     sizeof(ngx_http_im_hide_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE_OWN,
     ngx_http_im_hide_check,
     ngx_http_im_hide
 };

@@ -70,7 +70,7 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_list = {
     ngx_string("conv_list"),
     ngx_http_im_list_fields,
     sizeof(ngx_http_im_list_args_t),
-    0,
+    NGX_HTTP_IM_OP_READ,
     ngx_http_im_list_check,
     ngx_http_im_list
 };

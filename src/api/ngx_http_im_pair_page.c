@@ -44,7 +44,7 @@ const ngx_http_im_op_t  ngx_http_im_op_pair_page = {
     ngx_string("pair_page"),
     ngx_http_im_pair_page_fields,
     sizeof(ngx_http_im_page_args_t),
-    0,
+    NGX_HTTP_IM_OP_READ,
     ngx_http_im_pair_page_check,
     ngx_http_im_pair_page
 };

@@ -34,7 +34,7 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_read = {
     ngx_string("conv_read"),
     ngx_http_im_conv_read_fields,
     sizeof(ngx_http_im_read_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE_OWN,
     ngx_http_im_conv_read_check,
     ngx_http_im_conv_read
 };

@@ -33,7 +33,7 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_readers = {
     ngx_string("conv_readers"),
     ngx_http_im_readers_fields,
     sizeof(ngx_http_im_readers_args_t),
-    0,
+    NGX_HTTP_IM_OP_READ,
     ngx_http_im_readers_check,
     ngx_http_im_readers
 };

@@ -38,7 +38,7 @@ const ngx_http_im_op_t  ngx_http_im_op_recall = {
     ngx_string("recall"),
     ngx_http_im_recall_fields,
     sizeof(ngx_http_im_recall_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_recall_check,
     ngx_http_im_recall
 };

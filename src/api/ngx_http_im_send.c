@@ -74,7 +74,7 @@ const ngx_http_im_op_t  ngx_http_im_op_send = {
     ngx_string("send"),
     ngx_http_im_send_fields,
     sizeof(ngx_http_im_send_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_send_check,
     ngx_http_im_send
 };

@@ -36,7 +36,7 @@ const ngx_http_im_op_t  ngx_http_im_op_unread = {
     ngx_string("unread"),
     ngx_http_im_convs_fields,
     sizeof(ngx_http_im_convs_args_t),
-    0,
+    NGX_HTTP_IM_OP_READ,
     ngx_http_im_convs_check,
     ngx_http_im_unread
 };

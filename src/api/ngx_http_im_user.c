@@ -70,7 +70,7 @@ const ngx_http_im_op_t  ngx_http_im_op_user_set = {
     ngx_string("user_set"),
     ngx_http_im_user_set_fields,
     sizeof(ngx_http_im_user_set_args_t),
-    1,
+    NGX_HTTP_IM_OP_WRITE,
     ngx_http_im_user_set_check,
     ngx_http_im_user_set
 };
@@ -82,7 +82,7 @@ const ngx_http_im_op_t  ngx_http_im_op_user_get = {
     ngx_string("user_get"),
     ngx_http_im_user_get_fields,
     sizeof(ngx_http_im_user_get_args_t),
-    0,
+    NGX_HTTP_IM_OP_READ,
     NULL,
     ngx_http_im_user_get
 };

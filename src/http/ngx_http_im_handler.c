@@ -2,6 +2,7 @@
 #include "ngx_http_im_handler.h"
 #include "ngx_http_im_body.h"
 #include "ngx_http_im_identity.h"
+#include "ngx_http_im_limit.h"
 #include "ngx_http_im_request.h"
 #include "ngx_http_im_response.h"
 #include "ngx_http_im_variable.h"
@@ -260,6 +261,10 @@ ngx_http_im_start(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     }
 
     if (rc == NGX_OK) {
+        rc = ngx_http_im_limit_take(r, ctx);
+    }
+
+    if (rc == NGX_OK) {
         rc = ngx_http_im_call_run(call);
     }
 
@@ -440,6 +445,7 @@ ngx_http_im_detached_handler(ngx_http_im_job_t *job)
     ngx_http_im_call_log(call, rc, error);
 
     ngx_http_im_stat_code(stat, call->op, ngx_http_im_call_code(call, rc));
+    ngx_http_im_limit_end(call, ngx_http_im_call_code(call, rc));
     ngx_http_im_stat_add(stat, NGX_HTTP_IM_STAT_IN_FLIGHT, -1);
 
     ngx_http_im_store_release(job);
@@ -498,6 +504,7 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
     }
 
     ngx_http_im_record_code(r, ctx, id);
+    ngx_http_im_limit_end(call, id);
 
     if (id != NGX_HTTP_IM_OK) {
         rc = ngx_http_im_response_error(r, id, text);

@@ -55,7 +55,9 @@ ngx_http_im_response_error(ngx_http_request_t *r, ngx_http_im_error_e id,
     ngx_str_t *text)
 {
     off_t                      length;
+    u_char                     seconds[NGX_INT_T_LEN];
     ngx_str_t                  escaped, value;
+    ngx_http_im_ctx_t         *ctx;
     ngx_http_im_writer_t       w;
     ngx_http_im_loc_conf_t    *lcf;
     const ngx_http_im_code_t  *error;
@@ -104,7 +106,13 @@ ngx_http_im_response_error(ngx_http_request_t *r, ngx_http_im_error_e id,
     if (id == NGX_HTTP_IM_STORE_UNAVAILABLE
         || id == NGX_HTTP_IM_TOO_MANY_REQUESTS)
     {
-        ngx_str_set(&value, "1");
+        ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
+
+        value.data = seconds;
+        value.len = ngx_sprintf(seconds, "%ui",
+                                (ctx && ctx->retry_after) ? ctx->retry_after
+                                                          : 1)
+                    - seconds;
 
         if (ngx_http_im_response_set(r, "Retry-After", &value) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
