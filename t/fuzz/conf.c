@@ -348,7 +348,7 @@ ndk_set_var_multi_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     fuzz_assert(((ndk_set_var_t *) cmd->post)->size == 2);
 
-    fuzz_assert(ngx_http_im_set_conv_id(&r, &res, v) == NGX_OK);
+    fuzz_assert(ngx_http_im_conv_id_set(&r, &res, v) == NGX_OK);
     fuzz_assert(res.len == 0 || ngx_http_im_id_is_pair(&res));
 
     v[0].data = value[3].data;
@@ -356,7 +356,7 @@ ndk_set_var_multi_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     v[1].data = value[2].data;
     v[1].len = value[2].len;
 
-    fuzz_assert(ngx_http_im_set_conv_id(&r, &back, v) == NGX_OK);
+    fuzz_assert(ngx_http_im_conv_id_set(&r, &back, v) == NGX_OK);
     fuzz_assert(back.len == res.len
                 && (res.len == 0
                     || memcmp(back.data, res.data, res.len) == 0));
@@ -449,8 +449,15 @@ ngx_http_im_health_handler(ngx_http_request_t *r)
 }
 
 
+ngx_http_variable_t *
+ngx_http_add_variable(ngx_conf_t *cf, ngx_str_t *name, ngx_uint_t flags)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_variable_t));
+}
+
+
 void
-ngx_http_im_unsent_init(ngx_http_im_unsent_t *unsent)
+ngx_http_im_body_end(ngx_http_im_body_t *body)
 {
 }
 
@@ -471,13 +478,6 @@ ngx_http_im_body_limit(ngx_http_core_loc_conf_t *clcf, size_t max)
 
 ngx_int_t
 ngx_http_im_handler(ngx_http_request_t *r)
-{
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_im_variables(ngx_conf_t *cf)
 {
     return NGX_OK;
 }
