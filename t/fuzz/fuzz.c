@@ -74,6 +74,15 @@ ngx_shmtx_unlock(ngx_shmtx_t *mtx)
 }
 
 
+/* no target but conf, which has its own, names a file */
+
+__attribute__((weak)) ngx_int_t
+ngx_get_full_name(ngx_pool_t *pool, ngx_str_t *prefix, ngx_str_t *name)
+{
+    return NGX_ERROR;
+}
+
+
 ngx_shm_zone_t *
 ngx_shared_memory_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
 {

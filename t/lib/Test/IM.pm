@@ -218,7 +218,8 @@ sub reload {
 sub worker_pids {
     my $self = shift;
     my $master = $self->{nginx};
-    return split ' ', slurp("/proc/$master/task/$master/children");
+    return grep { (eval { slurp("/proc/$_/cmdline") } // '') !~ /cache (?:manager|loader)/ }
+           split ' ', slurp("/proc/$master/task/$master/children");
 }
 
 
@@ -242,8 +243,8 @@ sub response_check {
     return if !$Test::IM::OpenAPI::ON;
 
     my $path = $request->{path};
-    my ($prefix) = grep { index($path, $_) == 0 } $self->im_locations
-        or return;
+    my ($prefix) = grep { m{/\z} ? index($path, $_) == 0 : $path =~ m{^\Q$_\E/} }
+                   $self->im_locations or return;
     my @errors = Test::IM::OpenAPI::errors(
         { %$request, path => substr $path, length $prefix }, $r) or return;
     my $text = join "\n",
