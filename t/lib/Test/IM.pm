@@ -218,7 +218,8 @@ sub reload {
 sub worker_pids {
     my $self = shift;
     my $master = $self->{nginx};
-    return split ' ', slurp("/proc/$master/task/$master/children");
+    return grep { slurp("/proc/$_/cmdline") !~ /^nginx: cache / }
+           split ' ', slurp("/proc/$master/task/$master/children");
 }
 
 
