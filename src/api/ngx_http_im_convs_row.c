@@ -101,6 +101,16 @@ ngx_http_im_convs_front_parse(ngx_http_im_call_t *call,
 }
 
 
+/* part of a response, as scripts have written it: not checked byte by byte */
+
+static ngx_inline ngx_uint_t
+ngx_http_im_convs_quoted(ngx_str_t *text)
+{
+    return text->len > 1 && text->data[0] == '"'
+           && text->data[text->len - 1] == '"';
+}
+
+
 /* position, " ", head or its front; then users and info, if it is whole */
 
 static ngx_int_t
@@ -141,7 +151,9 @@ ngx_http_im_convs_group_parse(ngx_http_im_call_t *call,
 
     if (row->whole
         && (ngx_http_im_reply_string(&elts[1], &row->users) != NGX_OK
-            || ngx_http_im_reply_string(&elts[2], &row->info) != NGX_OK))
+            || ngx_http_im_reply_string(&elts[2], &row->info) != NGX_OK
+            || (!row->hidden && (!ngx_http_im_convs_quoted(&row->users)
+                                 || !ngx_http_im_convs_quoted(&row->info)))))
     {
         return ngx_http_im_call_store_error(call);
     }

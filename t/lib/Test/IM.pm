@@ -218,7 +218,7 @@ sub reload {
 sub worker_pids {
     my $self = shift;
     my $master = $self->{nginx};
-    return grep { (eval { slurp("/proc/$_/cmdline") } // '') !~ /cache (?:manager|loader)/ }
+    return grep { slurp("/proc/$_/cmdline") !~ /^nginx: cache / }
            split ' ', slurp("/proc/$master/task/$master/children");
 }
 
