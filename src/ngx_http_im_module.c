@@ -17,8 +17,6 @@ static char *ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static ngx_int_t ngx_http_im_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_im_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_im_create_main_conf(ngx_conf_t *cf);
@@ -209,7 +207,7 @@ static ngx_command_t  ngx_http_im_commands[] = {
 
     { ngx_string("im_recall_window"),
       NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_im_recall_window,
+      ngx_http_im_check_recall_window,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_im_loc_conf_t, options.recall_window),
       NULL },
@@ -286,27 +284,6 @@ ngx_http_im_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_http_im_cache_conf(cf, &value[1], &ngx_http_im_module,
                                   &imcf->cache);
-}
-
-
-static char *
-ngx_http_im_recall_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t               *value;
-    ngx_http_im_options_t   *options;
-    ngx_http_im_loc_conf_t  *lcf = conf;
-
-    value = cf->args->elts;
-    options = &lcf->options;
-
-    if (options->recall_window == NGX_CONF_UNSET_MSEC
-        && ngx_strcmp(value[1].data, "off") == 0)
-    {
-        options->recall_window = NGX_HTTP_IM_RECALL_OFF;
-        return NGX_CONF_OK;
-    }
-
-    return ngx_conf_set_msec_slot(cf, cmd, conf);
 }
 
 

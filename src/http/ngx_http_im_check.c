@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_check.h"
+#include "ngx_http_im_call.h"
 
 
 char *
@@ -39,4 +40,27 @@ ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data)
     return (*size > 0 && *size <= 1024 * 1024) ? NGX_CONF_OK
                                    : "must be between 1 and 1m: a body is "
                                      "parsed at once, while others wait";
+}
+
+
+char *
+ngx_http_im_check_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t   *value;
+    ngx_msec_t  *window;
+
+    window = (ngx_msec_t *) (p + cmd->offset);
+    value = cf->args->elts;
+
+    if (*window == NGX_CONF_UNSET_MSEC
+        && ngx_strcmp(value[1].data, "off") == 0)
+    {
+        *window = NGX_HTTP_IM_RECALL_OFF;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_conf_set_msec_slot(cf, cmd, conf);
 }
