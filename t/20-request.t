@@ -515,7 +515,7 @@ subtest 'error_log debug' => sub {
     $d->profile('ann', name => $text);
     my $group = $d->group('ann', ['bob']);
     $d->add($group, 'eve');
-    $d->say_in($group, 'eve', $text);
+    $d->say_in('eve', $group, $text);
     $d->members($group);
     for my $path ('conv/list', 'unread', 'from/to', 'user/get', "conv/$group",
                   'conv/none/read', "group/$group/set", "group/$group/leave")
