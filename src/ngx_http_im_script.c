@@ -67,6 +67,11 @@ ngx_http_im_scripts_create(ngx_pool_t *pool)
         ngx_sha1_final(digest, &sha1);
 
         ngx_hex_dump(scripts[i].sha1.data, digest, sizeof(digest));
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                       "im script \"%V\" len:%uz sha1:%V",
+                       &scripts[i].name, scripts[i].text.len,
+                       &scripts[i].sha1);
     }
 
     return scripts;

@@ -11,6 +11,9 @@ ngx_http_im_unique_init(ngx_http_im_unique_t *unique, ngx_log_t *log)
 {
     unique->counter = 0;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, log, 0,
+                   "im unique:%p init, with new keys", unique);
+
     if (ngx_http_im_siphash_key_init(&unique->msg, log) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -500,6 +500,38 @@ subtest 'mirror' => sub {
     is($t->get('/taken')->body, "site\n", 'mirrored GET');
 };
 
+subtest 'error_log debug' => sub {
+    my $binary = $t->binary;
+    plan skip_all => 'nginx without --with-debug'
+        if `$binary -V 2>&1` !~ /--with-debug/;
+
+    local $ENV{IM_DEBUG} = 1;
+    my $d = Test::IM->new(workers => 1)->start;
+    my ($pid) = $d->worker_pids;
+
+    my $text = 'a text that no log has';
+    $d->say(qw(ann bob), $text, client_msg_id => 'once');
+    $d->say(qw(ann bob), $text, client_msg_id => 'once');
+    $d->profile('ann', name => $text);
+    my $group = $d->group('ann', ['bob']);
+    $d->add($group, 'eve');
+    $d->say_in('eve', $group, $text);
+    $d->members($group);
+    for my $path ('conv/list', 'unread', 'from/to', 'user/get', "conv/$group",
+                  'conv/none/read', "group/$group/set", "group/$group/leave")
+    {
+        ok($d->post("/im/$path", { from_id => 'ann', to_id => 'bob',
+            ids => ['ann'], page_no => 1, page_size => 9, name => $text }),
+           $path);
+    }
+    is_deeply([ $d->worker_pids ], [ $pid ], 'no worker has died');
+
+    my $log = $d->error_log;
+    like($log, qr/\[debug\].* im send stored conv:"\w+" seq:1 job:/, 'a step');
+    unlike($log, qr/\Q$text/, 'no text of a message or a profile');
+    $d->done;
+};
+
 is_deeply([ $t->worker_pids ], [ $worker ], 'no worker has died');
 $t->done;
 done_testing;

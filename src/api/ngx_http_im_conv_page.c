@@ -53,6 +53,10 @@ ngx_http_im_conv_page_check(ngx_http_im_call_t *call)
 
     rc = ngx_http_im_conv_check(call);
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im conv page no:%L size:%L rc:%i job:%p",
+                   args->page_no, args->page_size, rc, call->job);
+
     if (rc == NGX_OK) {
         rc = ngx_http_im_page_check(call);
     }

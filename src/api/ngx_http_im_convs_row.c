@@ -30,6 +30,10 @@ ngx_http_im_convs_row_parse(ngx_http_im_call_t *call,
     n = of * row->n;
 
     if (reply->type != NGX_HTTP_IM_REPLY_ARRAY || n + of > reply->nelts) {
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                       "im convs row conv:\"%V\" cmd:%p type:%d job:%p",
+                       &row->conv_id, row->cmd, reply->type, call->job);
+
         return ngx_http_im_call_store_error(call);
     }
 
@@ -85,6 +89,10 @@ ngx_http_im_convs_front_parse(ngx_http_im_call_t *call,
     }
 
     if (front.len == 0) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                       "im convs row conv:\"%V\" has no messages job:%p",
+                       &row->conv_id, call->job);
+
         return NGX_DONE;
     }
 
@@ -126,6 +134,10 @@ ngx_http_im_convs_group_parse(ngx_http_im_call_t *call,
     }
 
     if (text.len == 0) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                       "im convs row conv:\"%V\" not a member job:%p",
+                       &row->conv_id, call->job);
+
         return NGX_DONE;
     }
 

@@ -135,6 +135,10 @@ ngx_http_im_places_check(ngx_http_im_call_t *call,
         }
 
         if (score.len == 1) {
+            ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                           "im place none left user:\"%V\" conv:\"%V\" job:%p",
+                           &places->users[i], &call->conv_id, call->job);
+
             rc = NGX_DONE;
         }
     }

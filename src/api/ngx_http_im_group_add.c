@@ -188,6 +188,10 @@ ngx_http_im_group_add_judged(ngx_http_im_call_t *call)
 
     rc = ngx_http_im_call_result(call, add->script, &result);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group add judged rc:%i ids:%ui job:%p",
+                   rc, add->n, call->job);
+
     if (rc == NGX_DECLINED) {
         return ngx_http_im_places_refuse(call, &add->places, call->error.id);
     }
@@ -258,6 +262,9 @@ ngx_http_im_group_add_new(ngx_http_im_call_t *call)
         }
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group add new:%ui of %ui job:%p", n, add->n, call->job);
+
     if (n == 0) {
         return NGX_OK;
     }
@@ -285,6 +292,10 @@ ngx_http_im_group_add_done(ngx_http_im_call_t *call)
     add = call->state;
 
     rc = ngx_http_im_call_result(call, add->script, &result);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group add done rc:%i ids:%ui job:%p",
+                   rc, add->n, call->job);
 
     return (rc == NGX_DECLINED)
            ? ngx_http_im_places_refuse(call, &add->places, call->error.id)

@@ -62,6 +62,10 @@ ngx_http_im_group_alias(ngx_http_im_call_t *call)
     argv[1] = args->id;
     argv[2] = args->alias.escaped;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group alias conv:\"%V\" member:\"%V\" by:\"%V\" job:%p",
+                   &call->conv_id, &args->id, &call->user, call->job);
+
     return ngx_http_im_group_run(call, NGX_HTTP_IM_UPSERT,
                                  NGX_HTTP_IM_SCRIPT_GROUP_ALIAS, argv, 3);
 }

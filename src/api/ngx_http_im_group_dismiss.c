@@ -51,6 +51,10 @@ ngx_http_im_group_dismiss(ngx_http_im_call_t *call)
 
     args = call->args;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group dismiss conv:\"%V\" from:\"%V\" job:%p",
+                   &call->conv_id, &args->from_id, call->job);
+
     return ngx_http_im_group_run(call, NGX_HTTP_IM_UPSERT,
                                  NGX_HTTP_IM_SCRIPT_GROUP_DISMISS,
                                  &args->from_id, 1);

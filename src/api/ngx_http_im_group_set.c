@@ -82,6 +82,10 @@ ngx_http_im_group_set(ngx_http_im_call_t *call)
     argv[3] = args->img.escaped;
     argv[4] = args->description.escaped;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group set conv:\"%V\" set:\"%V\" job:%p",
+                   &call->conv_id, &argv[1], call->job);
+
     return ngx_http_im_group_run(call, NGX_HTTP_IM_UPSERT,
                                  NGX_HTTP_IM_SCRIPT_GROUP_SET, argv, 5);
 }

@@ -60,6 +60,10 @@ ngx_http_im_group_transfer(ngx_http_im_call_t *call)
     argv[0] = args->from_id;
     argv[1] = args->to_id;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im group transfer \"%V\" from:\"%V\" to:\"%V\" job:%p",
+                   &call->conv_id, &args->from_id, &args->to_id, call->job);
+
     /* done twice, the second time is refused: from_id is the owner no more */
 
     return ngx_http_im_group_run(call, NGX_HTTP_IM_WRITE,

@@ -170,6 +170,11 @@ ngx_http_im_list_convs(ngx_http_im_call_t *call)
         list->rows[i] = &convs->rows[i];
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im list rows:%ui limit:%ui filter:%ui job:%p",
+                   convs->nrows, list->limit,
+                   (ngx_uint_t) convs->filter.set, call->job);
+
     if (convs->nrows <= list->limit && !convs->filter.set) {
         return ngx_http_im_list_whole_fetch(call, list);
     }
@@ -202,6 +207,9 @@ ngx_http_im_list_fronts(ngx_http_im_call_t *call)
     }
 
     if (!ngx_http_im_list_is_final(list, &time)) {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                       "im list more before:%L rows:%ui job:%p",
+                       time, list->nrows, call->job);
         ngx_http_im_list_more_fetch(call, list, time);
         return NGX_AGAIN;
     }
@@ -330,6 +338,9 @@ ngx_http_im_list_answer(ngx_http_im_call_t *call)
     ngx_http_im_list_t  *list;
 
     list = call->state;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im list shown:%ui job:%p", list->nrows, call->job);
 
     return ngx_http_im_list_write(call, list->rows, list->nrows);
 }

@@ -52,6 +52,10 @@ ngx_http_im_page_rows_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
     rc = ngx_http_im_page_recent_parse(call, page);
 
     if (rc == NGX_AGAIN) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                       "im page recent conv:\"%V\" is stale job:%p",
+                       &call->conv_id, call->job);
+
         ngx_http_im_page_number_fetch(call, page);
     }
 
@@ -112,6 +116,10 @@ ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
         ngx_str_set(&argv[0], "ZREVRANGEBYSCORE");
         ngx_str_set(&argv[3], "1");
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page cursor seq:%uL size:%L job:%p",
+                   seq, args->page_size, call->job);
 
     if (seq == 0) {
         /* what is no id is not found either */
@@ -220,10 +228,18 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
     first = (args->before.len || args->after.len);
 
     if (first && !ngx_http_im_page_cursor_found(args, reply)) {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                       "im page cursor conv:\"%V\" not found rows:%ui job:%p",
+                       &call->conv_id, reply->nelts, call->job);
+
         return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
     }
 
     n = reply->nelts;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page timeline rows:%ui cursor:%ui cmd:%p job:%p",
+                   n, first, page->timeline, call->job);
 
     for (i = first; i < n; i++) {
         elt = &reply->elts[args->after.data ? n - 1 + first - i : i];

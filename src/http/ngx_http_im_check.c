@@ -11,6 +11,9 @@ ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data)
 
     last = prefix->data + prefix->len;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im check prefix \"%V\"", prefix);
+
     for (p = prefix->data; p < last; p++) {
         if (*p == '{' || *p == '}' || *p <= ' ' || *p == 0x7f) {
             return "must have no braces, spaces or control characters: the "

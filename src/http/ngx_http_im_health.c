@@ -153,6 +153,9 @@ ngx_http_im_health_wait(ngx_http_request_t *r, ngx_http_im_health_t *health)
         return NGX_ERROR;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im health wait:%p pending:%ui", wait, health->pending);
+
     wait->request = r;
     ngx_queue_insert_tail(&health->waiting, &wait->queue);
 
@@ -211,6 +214,10 @@ ngx_http_im_health_probe(ngx_http_im_main_conf_t *imcf,
     }
 
     health->pending--;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im health probe stores:%ui pending:%ui failed:%p",
+                   imcf->stores.nelts, health->pending, health->failed);
 
     if (health->pending == 0) {
         ngx_http_im_health_wake(health);
@@ -315,6 +322,11 @@ ngx_http_im_health_wake(ngx_http_im_health_t *health)
 
     health->known = 1;
     health->checked = ngx_current_msec;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im health is known, failed:%p waiting:%ui",
+                   health->failed,
+                   (ngx_uint_t) !ngx_queue_empty(&health->waiting));
 
     while (!ngx_queue_empty(&health->waiting)) {
         q = ngx_queue_head(&health->waiting);

@@ -158,6 +158,10 @@ ngx_http_im_identity_trusted(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "im identity im_trusted has a value of len:%uz",
+                       value.len);
+
         if (value.len == 1 && value.data[0] == '1') {
             return NGX_OK;
         }

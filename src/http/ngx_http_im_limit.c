@@ -73,6 +73,9 @@ ngx_http_im_limit_zone_add(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
         return NGX_OK;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im limit zone \"%V\" is added, none is configured", &name);
+
     imcf->rate = ngx_http_im_rate_zone_add(cf, &name, NGX_HTTP_IM_LIMIT_ZONE,
                                            &ngx_http_im_module);
 

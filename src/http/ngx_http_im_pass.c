@@ -69,6 +69,10 @@ ngx_http_im_pass_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *new = pass;
     lcf->pass = pass;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im pass \"%V\" location:\"%V\" store:%p",
+                   &pass->value, &clcf->name, pass->store);
+
     clcf->handler = ngx_http_im_handler;
 
     return NGX_CONF_OK;
@@ -100,6 +104,10 @@ ngx_http_im_passes_init(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
                           &pass[i]->value);
             return NGX_ERROR;
         }
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                       "im pass \"%V\" is store:%p",
+                       &pass[i]->value, pass[i]->store);
     }
 
     return NGX_OK;

@@ -65,6 +65,9 @@ ngx_http_im_request_ctx_find(ngx_http_request_t *r)
         ctx = cln->data;
 
         if (ctx->request == r) {
+            ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "im request internal, has ctx:%p", ctx);
+
             return ctx;
         }
     }

@@ -87,6 +87,10 @@ ngx_http_im_variables_set(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     if (ctx->commands) {
         ctx->store_time = ngx_current_msec - ctx->job->start;
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im variables commands:%ui time:%M job:%p",
+                   ctx->commands, ctx->store_time, ctx->job);
 }
 
 
@@ -136,6 +140,10 @@ ngx_http_im_variable_route(ngx_http_request_t *r, ngx_str_t *conv_id)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
 
     ngx_str_null(conv_id);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "im variable of a request without ctx, uri:\"%V\" pass:%p",
+                   &r->uri, lcf->pass);
 
     return lcf->pass ? ngx_http_im_request_route(r, lcf, conv_id) : NULL;
 }
@@ -292,6 +300,10 @@ ngx_http_im_conv_id_set(ngx_http_request_t *r, ngx_str_t *res,
     ngx_str_null(res);
 
     if (!ngx_http_im_id_user_valid(&a) || !ngx_http_im_id_user_valid(&b)) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "im conv id not set, no user ids len:%uz and %uz",
+                       a.len, b.len);
+
         return NGX_OK;
     }
 

@@ -54,6 +54,11 @@ ngx_http_im_backoff_lost(ngx_http_im_backoff_t *b, ngx_uint_t ready,
     if (well) {
         b->failures = 0;
         b->delay = 0;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im backoff:%p it was well, again at once, breaks:%ui",
+                       b, b->breaks);
+
         return NGX_HTTP_IM_BACKOFF_PACED;
     }
 
@@ -62,6 +67,11 @@ ngx_http_im_backoff_lost(ngx_http_im_backoff_t *b, ngx_uint_t ready,
 
         if (alone || b->breaks < NGX_HTTP_IM_BACKOFF_BREAKS) {
             b->delay = ngx_http_im_backoff_pace(b);
+
+            ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                           "im backoff:%p breaks:%ui alone:%ui delay:%M",
+                           b, b->breaks, alone, b->delay);
+
             return NGX_HTTP_IM_BACKOFF_PACED;
         }
     }
@@ -72,6 +82,10 @@ ngx_http_im_backoff_lost(ngx_http_im_backoff_t *b, ngx_uint_t ready,
                        << ngx_min(b->failures, 10),
                        NGX_HTTP_IM_BACKOFF_MAX);
     b->delay += ngx_random() % (b->delay / 2);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im backoff:%p failures:%ui breaks:%ui delay:%M",
+                   b, b->failures, b->breaks, b->delay);
 
     return NGX_HTTP_IM_BACKOFF_FAILED;
 }
@@ -98,6 +112,9 @@ ngx_http_im_backoff_hurry(ngx_http_im_backoff_t *b)
     }
 
     b->hurried = 1;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im backoff:%p pause of %Mms is cut short", b, b->delay);
 
     return 1;
 }

@@ -130,6 +130,10 @@ ngx_http_im_cmd_eval(ngx_http_im_cmd_t *cmd, ngx_pool_t *pool)
 
     resp.len = p - resp.data;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, pool->log, 0,
+                   "im cmd:%p job:%p sends all of script \"%V\" len:%uz",
+                   cmd, cmd->job, &cmd->script->name, resp.len);
+
     cmd->resp = resp;
     cmd->script = NULL;
 
@@ -148,6 +152,10 @@ ngx_http_im_cmd_alloc(ngx_http_im_pipeline_t *p, ngx_http_im_kind_e kind,
     b = ngx_pnalloc(p->pool, size);
 
     if (c == NULL || b == NULL) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, p->pool->log, 0,
+                       "im pipeline:%p no memory for a command of %uz bytes",
+                       p, size);
+
         p->failed = 1;
         return NULL;
     }

@@ -35,6 +35,10 @@ ngx_http_im_conn_log_ready(ngx_http_im_conn_log_t *cl,
         return;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
+                   "im conn:%p reachable after failures:%ui",
+                   conn, conn->backoff.failures);
+
     ngx_http_im_log_limit(&cl->limits[NGX_HTTP_IM_CONN_LOG_REACHABLE],
                           NGX_LOG_NOTICE, 0,
                           "im store \"%V\": %V is reachable again",
@@ -75,6 +79,12 @@ ngx_http_im_conn_log_closed(ngx_http_im_conn_log_t *cl,
         ngx_http_im_log_copy(&cl->words, &conn->words,
                              NGX_HTTP_IM_CONN_WORDS);
     }
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
+                   "im conn:%p closed, known:%ui expected:%ui failures:%ui "
+                   "level:%ui",
+                   conn, known, (ngx_uint_t) conn->expected,
+                   conn->backoff.failures, level);
 
     ngx_http_im_log_limit(&cl->limits[i], level, err,
                           "im store \"%V\": %s %V: %s%s%V%s",

@@ -88,6 +88,10 @@ ngx_http_im_fence_check(ngx_http_im_fences_t *fences, ngx_http_im_cmd_t *cmd,
         return NGX_OK;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im fence:%p reply type:%d is not its word, in flight:%ui",
+                   cmd, reply->type, fences->n);
+
     if (reply->type == NGX_HTTP_IM_REPLY_ERROR) {
         return ngx_http_im_fence_check_error(&reply->str, held);
     }
@@ -113,6 +117,9 @@ ngx_http_im_fence_check_error(ngx_str_t *error, ngx_queue_t *held)
                          (u_char *) NGX_HTTP_IM_FENCE_NAME,
                          sizeof(NGX_HTTP_IM_FENCE_NAME) - 2))
     {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im fence refused, the error names ECHO");
+
         return NGX_DECLINED;
     }
 
@@ -125,9 +132,16 @@ ngx_http_im_fence_check_error(ngx_str_t *error, ngx_queue_t *held)
         if (ngx_http_im_cmd_pool(cmd)
             && cmd->reply.type != NGX_HTTP_IM_REPLY_ERROR)
         {
+            ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                           "im fence refused, but cmd:%p job:%p has reply:%d",
+                           cmd, cmd->job, cmd->reply.type);
+
             return NGX_ERROR;
         }
     }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im fence refused, as all that is before it");
 
     return NGX_OK;
 }

@@ -197,6 +197,10 @@ ngx_http_im_jobs_run_handler(ngx_event_t *ev)
 
             /* other events are handled before the rest */
 
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, jobs->log, 0,
+                           "im jobs:%p the rest later, after %uz bytes",
+                           jobs, size);
+
             if (ev->posted) {
                 ngx_delete_posted_event(ev);
             }

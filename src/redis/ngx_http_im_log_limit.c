@@ -47,6 +47,11 @@ ngx_http_im_log_limit_va(ngx_http_im_log_limit_t *limit, ngx_uint_t level,
 
     if (limit->n && level > limit->level) {
         limit->n++;
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
+                       "im log limit:%p level:%ui is only counted:%ui",
+                       limit, level, limit->n);
+
         return;
     }
 
@@ -63,6 +68,11 @@ ngx_http_im_log_limit_va(ngx_http_im_log_limit_t *limit, ngx_uint_t level,
 
     if (limit->timer.timer_set) {
         limit->n++;
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
+                       "im log limit:%p level:%ui waits, counted:%ui",
+                       limit, level, limit->n);
+
         return;
     }
 

@@ -222,6 +222,9 @@ ngx_http_im_node_flush_handler(ngx_event_t *ev)
     n = node->conf->connections;
 
     if (node->down && !ngx_http_im_node_is_reachable(node)) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ev->log, 0,
+                       "im node:%p is down, unmet:%xi", node, node->unmet);
+
         ngx_http_im_retry_refuse(&node->sched, ngx_http_im_node_reason(node));
         return;
     }
@@ -350,6 +353,11 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
         node->down = 1;
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
+                   "im node:%p conn:%p closed, down:%ui next:%ui",
+                   node, conn, (ngx_uint_t) node->down,
+                   (ngx_uint_t) conn->next);
+
     if (node->down && !ngx_http_im_node_is_reachable(node)) {
         ngx_http_im_retry_refuse(&node->sched,
                                  ngx_http_im_node_reason(node));
@@ -387,6 +395,10 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
 
     node->down = 0;
     node->generation = ngx_current_msec;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
+                   "im node:%p conn:%p up, generation:%M",
+                   node, conn, node->generation);
 
     ngx_post_event(&node->flush, &ngx_posted_events);
 }
@@ -461,6 +473,9 @@ ngx_http_im_node_drain(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
+                   "im node:%p drain, unmet:%xi", node, node->unmet);
+
     for (i = 0; i < node->conf->connections; i++) {
         ngx_http_im_conn_drain(&node->conns[i]);
     }
@@ -476,6 +491,10 @@ ngx_http_im_node_moved(void *data)
 
     ngx_int_t            i;
     ngx_http_im_conn_t  *conn;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
+                   "im node:%p has another address, down:%ui",
+                   node, (ngx_uint_t) node->down);
 
     for (i = 0; i < node->conf->connections; i++) {
         conn = &node->conns[i];

@@ -177,6 +177,9 @@ ngx_http_im_probe_timer(ngx_http_im_conn_t *conn, ngx_http_im_jobs_t *jobs,
         return;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, jobs->log, 0,
+                   "im conn:%p no probe, next:%M left:%i", conn, next, left);
+
     /* not less than 100 ms, while another job or the rest is under way */
 
     ngx_add_timer(&conn->timer, ngx_min(next, (ngx_msec_t)

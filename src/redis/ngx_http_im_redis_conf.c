@@ -364,6 +364,11 @@ ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
                                           server[i].text.len);
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im redis \"%V\" servers:%ui connections:%i timeout:%M",
+                   &store->name, store->servers.nelts, store->connections,
+                   store->timeout);
+
     return NGX_CONF_OK;
 }
 

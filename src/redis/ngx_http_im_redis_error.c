@@ -86,6 +86,10 @@ ngx_http_im_redis_error_class(ngx_str_t *error)
             && ngx_strncmp(inner.data, e->word.data, e->word.len) == 0
             && (inner.len == e->word.len || inner.data[e->word.len] == ' '))
         {
+            ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                           "im error word:\"%V\" in script:%ui class:%d",
+                           &e->word, in_script, e->class);
+
             return (in_script && !e->in_script) ? NGX_HTTP_IM_REDIS_ERROR_NONE
                                                 : e->class;
         }
@@ -111,6 +115,9 @@ ngx_http_im_redis_error_denial(ngx_str_t *error)
     if (ngx_http_im_redis_error_has(error, &ended)
         || ngx_http_im_redis_error_has(error, &behind))
     {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im error is a denial that ended a script");
+
         return NGX_HTTP_IM_REDIS_ERROR_NONE;
     }
 

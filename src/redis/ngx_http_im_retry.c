@@ -25,6 +25,9 @@ ngx_http_im_retry_reply(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd,
     job = cmd->job;
 
     if (ngx_http_im_cmd_pool(cmd) == NULL) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, jobs->log, 0,
+                       "im cmd:%p job:%p late reply, it is skipped", cmd, job);
+
         ngx_http_im_stat_inc(jobs->stat, NGX_HTTP_IM_STAT_LATE);
         ngx_http_im_retry_complete(sched, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
         return NGX_HTTP_IM_REDIS_ERROR_NONE;
@@ -71,6 +74,9 @@ ngx_http_im_retry_refuse(ngx_http_im_sched_t *sched, const char *reason)
 
     while ((cmd = ngx_http_im_sched_next(sched)) != NULL) {
         cmd->job->reason = reason;
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sched->flush->log, 0,
+                       "im cmd:%p job:%p refused: %s", cmd, cmd->job, reason);
 
         ngx_http_im_retry_complete(sched, cmd, NGX_HTTP_IM_CMD_REFUSED);
     }

@@ -96,6 +96,9 @@ ngx_http_im_caller_get(ngx_http_im_callers_t *callers, ngx_str_t *id)
 
     ngx_rbtree_insert(&callers->callers, &caller->node);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, callers->log, 0,
+                   "im caller:%p create, idle:%ui", caller, callers->nidle);
+
     return caller;
 }
 
@@ -155,6 +158,9 @@ ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
 
     ngx_queue_remove(&caller->idle);
     callers->nidle--;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, callers->log, 0,
+                   "im caller:%p free, idle:%ui", caller, callers->nidle);
 
     ngx_rbtree_delete(&callers->callers, &caller->node);
 
@@ -241,6 +247,10 @@ ngx_http_im_flow_get(ngx_http_im_callers_t *callers,
     flow->finish = sched->now;
     flow->next = caller->flows;
     caller->flows = flow;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, callers->log, 0,
+                   "im flow:%p create caller:%p in flight:%uz",
+                   flow, caller, sched->in_flight);
 
     return flow;
 }
@@ -406,6 +416,10 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
     ngx_queue_remove(&cmd->queue);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sched->flush->log, 0,
+                   "im cmd:%p job:%p dropped from flow:%p",
+                   cmd, cmd->job, cmd->flow);
+
     ngx_http_im_flow_count(sched, cmd->flow, cmd, -1);
 
     if (ngx_queue_empty(&cmd->flow->waiting) && !cmd->flow->is_parked) {
@@ -483,6 +497,9 @@ ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow)
         && (ngx_msec_int_t) (flow->remembered - ngx_current_msec) <= 0)
     {
         flow->breaks = 0;
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im flow:%p its break is forgotten", flow);
     }
 
     return flow->breaks;

@@ -37,6 +37,10 @@ ngx_http_im_server_add(ngx_conf_t *cf, ngx_array_t *servers,
             && ngx_strcmp(u.err, NGX_HTTP_IM_NOT_FOUND) == 0)
         {
             u.naddrs = 0;
+
+            ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                           "im server \"%V\" is left to a resolver", &u.host);
+
             return ngx_http_im_server_init(cf, server, &u);
         }
 
@@ -67,6 +71,9 @@ ngx_http_im_server_init(ngx_conf_t *cf, ngx_http_im_server_t *server,
     server->port = u->port;
     server->file = cf->conf_file->file.name.data;
     server->line = cf->conf_file->line;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im server \"%V\" addresses:%ui", &u->url, u->naddrs);
 
     if (u->family == AF_UNIX || u->url.data[0] == '['
         || ngx_inet_addr(u->host.data, u->host.len) != INADDR_NONE)

@@ -183,6 +183,10 @@ ngx_http_im_settings_setting(const ngx_http_im_settings_t *settings,
         && !ngx_http_im_settings_info(cmd, &ngx_http_im_settings_table[i].info,
                                       &value))
     {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "im setting \"%V\" is not told",
+                       &ngx_http_im_settings_table[i].config);
+
         return ngx_http_im_settings_unknown(i);
     }
 
@@ -217,6 +221,11 @@ ngx_http_im_settings_setting(const ngx_http_im_settings_t *settings,
         good = !config || n > 0;
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im setting \"%V\" is \"%V\", of CONFIG:%ui good:%ui",
+                   &ngx_http_im_settings_table[i].config, &value, config,
+                   good);
+
     return good ? 0 : ngx_http_im_settings_bad(i);
 }
 
@@ -245,6 +254,9 @@ ngx_http_im_settings_role(ngx_http_im_cmd_t *cmd)
     {
         unmet |= NGX_HTTP_IM_UNMET_CLUSTER;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im settings of the role, unmet:%xi", unmet);
 
     return unmet;
 }
@@ -308,6 +320,10 @@ ngx_http_im_settings_log(const ngx_str_t *store, ngx_str_t *server,
                       "maxmemory, and its maxmemory-policy is not noeviction",
                       store, server);
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, log, 0,
+                   "im settings of %V unmet:%xi before:%xi evicts:%ui",
+                   server, unmet, before, evicts);
 
     if (unmet == before) {
         return;

@@ -330,6 +330,9 @@ ngx_http_im_setup_refused(ngx_http_im_setup_ctx_t *ctx, ngx_str_t *commands,
         return NGX_HTTP_IM_UNMET_RIGHTS;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->conn->endpoint->log, 0,
+                   "im conn:%p setup trial refused: %V", ctx->conn, commands);
+
     ngx_str_set(&ctx->refused, "no memory");
 
     p = ngx_pnalloc(ctx->conn->job->pool, commands->len + words->len
@@ -362,6 +365,10 @@ ngx_http_im_setup_abort(ngx_http_im_conn_t *conn)
     if (job == NULL) {
         return;
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
+                   "im conn:%p setup job:%p aborted, posted:%ui",
+                   conn, job, (ngx_uint_t) job->posted);
 
     conn->job = NULL;
 

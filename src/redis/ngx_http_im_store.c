@@ -165,8 +165,9 @@ ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller)
     store = job->store;
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, store->jobs.log, 0,
-                   "im job:%p submit commands:%ui, caller:\"%V\" in use:%ui",
-                   job, job->pipeline.n, caller, store->jobs.n);
+                   "im job:%p submit commands:%ui, first:%ui in use:%ui",
+                   job, job->pipeline.n, (ngx_uint_t) (caller != NULL),
+                   store->jobs.n);
 
     if (!job->timed && ngx_http_im_store_begin(job, caller) != NGX_OK) {
         return;

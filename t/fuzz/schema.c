@@ -314,6 +314,17 @@ fuzz_parts(ngx_http_im_head_t *head, ngx_int_t rc, ngx_str_t *all)
 }
 
 
+/* what is tested logs to the log of the cycle */
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    ngx_destroy_pool(fuzz_pool());
+
+    return 0;
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
