@@ -22,7 +22,7 @@ my $id = "${im}_id.c";
 
 make_path("$copy/build");
 system('cp', '-r', "$root/src", "$root/config", $copy) == 0 or die;
-so('int good;');
+so('int good(void) { return 0; }');
 
 my @clean = lint();
 is_deeply(\@clean, [], 'nothing is wrong in this tree');
