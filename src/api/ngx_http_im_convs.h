@@ -50,7 +50,7 @@ typedef struct {
     ngx_str_t                 info;
 
     ngx_str_t                 hint;       /* who may have written last */
-    ngx_http_im_profile_t    *sender;     /* who has */
+    ngx_http_im_profile_t    *sender;     /* who has; before, who may */
 } ngx_http_im_convs_row_t;
 
 /* which of them are kept, apart from those that are not hidden */

@@ -28,6 +28,9 @@ static ngx_int_t ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
 static ngx_int_t ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row);
+static ngx_http_im_profile_t *ngx_http_im_list_sender_get(
+    ngx_http_im_call_t *call, ngx_http_im_list_t *list,
+    ngx_http_im_convs_row_t *row);
 static ngx_int_t ngx_http_im_list_whole(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_answer(ngx_http_im_call_t *call);
 
@@ -271,20 +274,43 @@ ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
             return NGX_ERROR;
         }
 
-    } else if (!list->self) {
-
-        if (ngx_http_im_profile_add(call, &list->profiles, list->convs.user)
-            == NULL)
-        {
+    } else if (list->self == NULL) {
+        list->self = ngx_http_im_profile_add(call, &list->profiles,
+                                             list->convs.user);
+        if (list->self == NULL) {
             return NGX_ERROR;
         }
-
-        list->self = 1;
     }
 
-    return (user->len == 0
-            || ngx_http_im_profile_add(call, &list->profiles, user))
-           ? NGX_OK : NGX_ERROR;
+    if (user->len == 0) {
+        return NGX_OK;
+    }
+
+    row->sender = ngx_http_im_profile_add(call, &list->profiles, user);
+
+    return row->sender ? NGX_OK : NGX_ERROR;
+}
+
+
+/* most are known without a look into the table */
+
+static ngx_http_im_profile_t *
+ngx_http_im_list_sender_get(ngx_http_im_call_t *call, ngx_http_im_list_t *list,
+    ngx_http_im_convs_row_t *row)
+{
+    ngx_str_t  *from;
+
+    from = &row->head.from;
+
+    if (row->sender && ngx_http_im_str_eq(&row->sender->id, from)) {
+        return row->sender;
+    }
+
+    if (list->self && ngx_http_im_str_eq(&list->self->id, from)) {
+        return list->self;
+    }
+
+    return ngx_http_im_profile_add(call, &list->profiles, from);
 }
 
 
@@ -308,11 +334,11 @@ ngx_http_im_list_whole(ngx_http_im_call_t *call)
         row = list->rows[i];
 
         if (row->head.from.len == 0) {
+            row->sender = NULL;
             continue;
         }
 
-        row->sender = ngx_http_im_profile_add(call, &list->profiles,
-                                              &row->head.from);
+        row->sender = ngx_http_im_list_sender_get(call, list, row);
         if (row->sender == NULL) {
             return NGX_ERROR;
         }

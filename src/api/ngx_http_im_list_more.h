@@ -20,7 +20,7 @@ typedef struct {
     ngx_http_im_cmd_t         *more;      /* entries of the repetition */
     ngx_http_im_profiles_t     profiles;
     unsigned                   repeated:1;
-    unsigned                   self:1;    /* the user's profile is added */
+    ngx_http_im_profile_t     *self;      /* the user's, if it is added */
 } ngx_http_im_list_t;
 
 
