@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_list_more.h"
+#include "ngx_http_im_list_sender.h"
 #include "ngx_http_im_list_write.h"
 #include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
@@ -26,11 +27,6 @@ static ngx_int_t ngx_http_im_list_convs(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_fronts(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
     ngx_http_im_list_t *list);
-static ngx_int_t ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row);
-static ngx_http_im_profile_t *ngx_http_im_list_sender_get(
-    ngx_http_im_call_t *call, ngx_http_im_list_t *list,
-    ngx_http_im_convs_row_t *row);
 static ngx_int_t ngx_http_im_list_whole(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_list_answer(ngx_http_im_call_t *call);
 
@@ -249,68 +245,6 @@ ngx_http_im_list_whole_fetch(ngx_http_im_call_t *call,
     }
 
     return ngx_http_im_call_continue(call, ngx_http_im_list_whole);
-}
-
-
-/* whoever may have written last: both users of a 1:1, or who did before */
-
-static ngx_int_t
-ngx_http_im_list_senders_add(ngx_http_im_call_t *call,
-    ngx_http_im_list_t *list, ngx_http_im_convs_row_t *row)
-{
-    ngx_str_t  *user;
-
-    user = &row->peer;
-
-    if (row->peer.len == 0) {
-        user = &row->hint;
-
-        if (row->head.from.len) {
-            *user = row->head.from;
-
-        } else if (ngx_http_im_sender_get(call, &row->conv_id, user)
-                   != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-    } else if (list->self == NULL) {
-        list->self = ngx_http_im_profile_add(call, &list->profiles,
-                                             list->convs.user);
-        if (list->self == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (user->len == 0) {
-        return NGX_OK;
-    }
-
-    row->sender = ngx_http_im_profile_add(call, &list->profiles, user);
-
-    return row->sender ? NGX_OK : NGX_ERROR;
-}
-
-
-/* most are known without a look into the table */
-
-static ngx_http_im_profile_t *
-ngx_http_im_list_sender_get(ngx_http_im_call_t *call, ngx_http_im_list_t *list,
-    ngx_http_im_convs_row_t *row)
-{
-    ngx_str_t  *from;
-
-    from = &row->head.from;
-
-    if (row->sender && ngx_http_im_str_eq(&row->sender->id, from)) {
-        return row->sender;
-    }
-
-    if (list->self && ngx_http_im_str_eq(&list->self->id, from)) {
-        return list->self;
-    }
-
-    return ngx_http_im_profile_add(call, &list->profiles, from);
 }
 
 
