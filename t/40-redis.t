@@ -440,7 +440,7 @@ for my $bytes (@garbage) {
     if ($r->status == 200) {
         is_deeply($r->json, $page, 'a page, asked again');
     } else {
-        like($r->code, qr/^store_(?:timeout|error)$/, 'a page: refused');
+        like($r->code, qr/^store_(?:timeout|error|unavailable)$/, 'a page: refused');
     }
     cmp_ok($s, '<', 1.3 * $scale, 'in time');
     $p->pass;

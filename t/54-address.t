@@ -45,6 +45,7 @@ sub start {
     system('gcc', '-shared', '-fPIC', '-O1', '-o', $lib, "$FindBin::Bin/fault/names.c", '-ldl') == 0 or die 'gcc';
     local $ENV{LD_PRELOAD} = $lib;
     local $ENV{IM_NAMES} = $names;
+    local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:verify_asan_link_order=0" if $ENV{ASAN_OPTIONS};
     return $t->start;
 }
 
