@@ -16,6 +16,9 @@
  * -> prefix of the head, rows, position; then what of it is needed:
  * HMGET profile of each sender, script read -> name and picture, "ok"
  *
+ * A large page takes several ZREVRANGE in that round.  Where messages are
+ * stored between two of them there is another round.
+ *
  * Where there is a hint of the newest rows, the timeline is only fetched if
  * the head shows that they are not the newest any more.
  *

@@ -26,7 +26,8 @@ typedef struct {
 
 typedef struct {
     ngx_http_im_cmd_t        *head;
-    ngx_http_im_cmd_t        *timeline;
+    ngx_http_im_cmd_t        *timeline;   /* the first of these */
+    ngx_uint_t                ncmds;
     ngx_http_im_cmd_t        *member;     /* a group's viewer: position */
     ngx_http_im_cmd_t        *read;       /* sets it */
     ngx_http_im_head_t        shown;      /* the head, parsed */
@@ -34,6 +35,7 @@ typedef struct {
     ngx_str_t                 rev;        /* of the head it was put with */
     ngx_msec_t                sent;       /* when the timeline was fetched */
     ngx_http_im_messages_t    messages;
+    unsigned                  by_seq:1;   /* fetched again, by sequence */
     unsigned                  optional:1; /* without a conversation the page
                                              is empty, not an error */
 } ngx_http_im_page_t;
