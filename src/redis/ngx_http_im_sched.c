@@ -319,8 +319,12 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
         flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
                         + cmd->time - cmd->charge;
 
-        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
+        if (cmd->size > flow->mean) {
+            flow->mean = cmd->size;
+
+        } else {
+            flow->mean -= (flow->mean - cmd->size) / NGX_HTTP_IM_SCHED_FORGET;
+        }
 
         ngx_http_im_flow_time(flow, cmd->time);
     }
