@@ -96,11 +96,11 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
 
 
 void
-ngx_http_im_write_shared(ngx_http_im_writer_t *w, const ngx_str_t *s)
+ngx_http_im_writer_share(ngx_http_im_writer_t *w, const ngx_str_t *s)
 {
     ngx_buf_t  *b;
 
-    if (s->len < NGX_HTTP_IM_WRITER_SHARED || w->last == NULL || w->failed) {
+    if (w->last == NULL || w->failed) {
         ngx_http_im_write_raw(w, s);
         return;
     }

@@ -65,11 +65,8 @@ void ngx_http_im_writer_init(ngx_http_im_writer_t *w, ngx_pool_t *pool,
 void ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data,
     size_t len);
 
-/*
- * A text that lives as long as the chain does.  A long one becomes a buffer of
- * its own, so that a large answer is not in memory twice.
- */
-void ngx_http_im_write_shared(ngx_http_im_writer_t *w, const ngx_str_t *s);
+/* _shared, where the text is long */
+void ngx_http_im_writer_share(ngx_http_im_writer_t *w, const ngx_str_t *s);
 
 /* ends the last buffer; the length of all of them, or NGX_ERROR */
 off_t ngx_http_im_writer_close(ngx_http_im_writer_t *w);
@@ -128,6 +125,23 @@ static ngx_inline void
 ngx_http_im_write_raw(ngx_http_im_writer_t *w, const ngx_str_t *s)
 {
     ngx_http_im_write_bytes(w, s->data, s->len);
+}
+
+
+/*
+ * A text that lives as long as the chain does.  A long one becomes a buffer of
+ * its own, so that a large answer is not in memory twice.
+ */
+
+static ngx_inline void
+ngx_http_im_write_shared(ngx_http_im_writer_t *w, const ngx_str_t *s)
+{
+    if (s->len < NGX_HTTP_IM_WRITER_SHARED) {
+        ngx_http_im_write_bytes(w, s->data, s->len);
+        return;
+    }
+
+    ngx_http_im_writer_share(w, s);
 }
 
 

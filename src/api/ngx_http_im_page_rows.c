@@ -1,5 +1,5 @@
 
-#include "ngx_http_im_page_timeline.h"
+#include "ngx_http_im_page_rows.h"
 #include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
 

@@ -129,6 +129,10 @@ ngx_http_im_page_timeline_fetch(ngx_http_im_call_t *call,
     if (page->ncmds++ == 0) {
         page->timeline = cmd;
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page timeline \"%V\" from:%V cmd:%p job:%p",
+                   &argv[0], &argv[2], cmd, call->job);
 }
 
 

@@ -89,7 +89,7 @@ ngx_http_im_response_replies_keep(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    cln->data = ngx_http_im_store_pool_take(call->job);
+    cln->data = ngx_http_im_job_pool_take(call->job);
     if (cln->data == NULL) {
         return NGX_ERROR;
     }

@@ -179,6 +179,10 @@ ngx_http_im_job_pool_take(ngx_http_im_job_t *job)
         return NULL;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
+                   "im job:%p pool taken:%p held:%uz",
+                   job, job->pool, job->held);
+
     taken = job->pool;
     job->pool = pool;
 

@@ -44,9 +44,6 @@ ngx_http_im_job_t *ngx_http_im_job_create(ngx_http_im_jobs_t *jobs);
 /* it is released, and its last command is complete */
 void ngx_http_im_job_free(ngx_http_im_job_t *job);
 
-/* see ngx_http_im_store_pool_take() */
-ngx_pool_t *ngx_http_im_job_pool_take(ngx_http_im_job_t *job);
-
 /* the round is over: its handler will be called */
 void ngx_http_im_job_post(ngx_http_im_job_t *job);
 

@@ -394,17 +394,6 @@ ngx_http_im_store_release(ngx_http_im_job_t *job)
 }
 
 
-ngx_pool_t *
-ngx_http_im_store_pool_take(ngx_http_im_job_t *job)
-{
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
-                   "im job:%p pool taken, held:%uz outstanding:%ui",
-                   job, job->held, job->outstanding);
-
-    return ngx_http_im_job_pool_take(job);
-}
-
-
 /* commands nobody waits for any more and no byte of which was written */
 
 static void
