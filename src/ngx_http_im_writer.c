@@ -10,6 +10,8 @@
 #define NGX_HTTP_IM_WRITER_ESCAPE_LEN   (sizeof("\\u0000") - 1)
 
 
+static ngx_buf_t *ngx_http_im_writer_buf_add(ngx_http_im_writer_t *w,
+    u_char *data, size_t len);
 static void ngx_http_im_writer_fail(ngx_http_im_writer_t *w);
 static u_char *ngx_http_im_writer_digits(u_char *last, uint64_t n);
 static void ngx_http_im_writer_escape(ngx_http_im_writer_t *w,
@@ -33,9 +35,9 @@ ngx_http_im_writer_init(ngx_http_im_writer_t *w, ngx_pool_t *pool, size_t size)
 void
 ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
 {
-    size_t        n;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    size_t      n, size;
+    u_char     *p;
+    ngx_buf_t  *b;
 
     if (w->failed) {
         return;
@@ -46,28 +48,102 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
         /* fill what is left of the last buffer */
 
         n = w->end - w->pos;
-        w->pos = ngx_cpymem(w->pos, data, n);
-        data = (const u_char *) data + n;
-        len -= n;
+
+        if (n) {
+            w->pos = ngx_cpymem(w->pos, data, n);
+            data = (const u_char *) data + n;
+            len -= n;
+        }
 
         w->last->buf->last = w->pos;
         w->length += w->last->buf->last - w->last->buf->pos;
-        w->size = ngx_min(w->size * 2, NGX_HTTP_IM_WRITER_BUFFER_MAX);
     }
 
-    w->size = ngx_max(w->size, len);
+    p = w->spare.data;
+    size = w->spare.len;
+    w->spare.len = 0;
+
+    if (size < len) {
+
+        if (w->last) {
+            w->size = ngx_min(w->size * 2, NGX_HTTP_IM_WRITER_BUFFER_MAX);
+        }
+
+        w->size = ngx_max(w->size, len);
+        size = w->size;
+
+        p = ngx_palloc(w->pool, size);
+        if (p == NULL) {
+            ngx_http_im_writer_fail(w);
+            return;
+        }
+    }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, w->pool->log, 0,
                    "im writer:%p buffer size:%uz after:%O",
-                   w, w->size, w->length);
+                   w, size, w->length);
+
+    b = ngx_http_im_writer_buf_add(w, p, size);
+    if (b == NULL) {
+        return;
+    }
+
+    b->temporary = 1;
+
+    w->pos = ngx_cpymem(b->pos, data, len);
+    w->end = b->end;
+}
+
+
+void
+ngx_http_im_writer_share(ngx_http_im_writer_t *w, const ngx_str_t *s)
+{
+    ngx_buf_t  *b;
+
+    if (w->last == NULL || w->failed) {
+        ngx_http_im_write_raw(w, s);
+        return;
+    }
+
+    if (w->end != w->pos) {
+        w->spare.data = w->pos;
+        w->spare.len = w->end - w->pos;
+    }
+
+    w->last->buf->last = w->pos;
+    w->length += w->last->buf->last - w->last->buf->pos;
+    w->shared += s->len;
+
+    b = ngx_http_im_writer_buf_add(w, s->data, s->len);
+    if (b == NULL) {
+        return;
+    }
+
+    b->memory = 1;
+
+    w->pos = b->end;
+    w->end = b->end;
+}
+
+
+static ngx_buf_t *
+ngx_http_im_writer_buf_add(ngx_http_im_writer_t *w, u_char *data, size_t len)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
 
     cl = ngx_alloc_chain_link(w->pool);
-    b = ngx_create_temp_buf(w->pool, w->size);
+    b = ngx_calloc_buf(w->pool);
 
     if (cl == NULL || b == NULL) {
         ngx_http_im_writer_fail(w);
-        return;
+        return NULL;
     }
+
+    b->start = data;
+    b->pos = data;
+    b->last = data;
+    b->end = data + len;
 
     cl->buf = b;
     cl->next = NULL;
@@ -80,8 +156,8 @@ ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data, size_t len)
     }
 
     w->last = cl;
-    w->pos = ngx_cpymem(b->pos, data, len);
-    w->end = b->end;
+
+    return b;
 }
 
 

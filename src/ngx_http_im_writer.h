@@ -36,6 +36,9 @@
 
 #define NGX_HTTP_IM_WRITER_DEPTH   16     /* of nested objects and arrays */
 
+/* bytes; shorter texts are always copied */
+#define NGX_HTTP_IM_WRITER_SHARED  8192
+
 
 typedef struct {
     ngx_pool_t    *pool;
@@ -45,6 +48,8 @@ typedef struct {
     u_char        *end;
     size_t         size;      /* of the next buffer */
     off_t          length;    /* of the buffers before the last */
+    size_t         shared;    /* bytes of all that are not copied */
+    ngx_str_t      spare;     /* left of a buffer before such a one */
     uint32_t       filled;    /* a bit for each level: not empty, */
     uint32_t       arrays;    /* is an array */
     unsigned       depth:8;
@@ -59,6 +64,9 @@ void ngx_http_im_writer_init(ngx_http_im_writer_t *w, ngx_pool_t *pool,
 /* _bytes, where the current buffer is too small */
 void ngx_http_im_writer_grow(ngx_http_im_writer_t *w, const void *data,
     size_t len);
+
+/* _shared, where the text is long */
+void ngx_http_im_writer_share(ngx_http_im_writer_t *w, const ngx_str_t *s);
 
 /* ends the last buffer; the length of all of them, or NGX_ERROR */
 off_t ngx_http_im_writer_close(ngx_http_im_writer_t *w);
@@ -117,6 +125,23 @@ static ngx_inline void
 ngx_http_im_write_raw(ngx_http_im_writer_t *w, const ngx_str_t *s)
 {
     ngx_http_im_write_bytes(w, s->data, s->len);
+}
+
+
+/*
+ * A text that lives as long as the chain does.  A long one becomes a buffer of
+ * its own, so that a large answer is not in memory twice.
+ */
+
+static ngx_inline void
+ngx_http_im_write_shared(ngx_http_im_writer_t *w, const ngx_str_t *s)
+{
+    if (s->len < NGX_HTTP_IM_WRITER_SHARED) {
+        ngx_http_im_write_bytes(w, s->data, s->len);
+        return;
+    }
+
+    ngx_http_im_writer_share(w, s);
 }
 
 

@@ -25,7 +25,11 @@ ngx_http_im_list_write(ngx_http_im_call_t *call,
     for (size = 2, i = 0; i < n; i++) {
         row = rows[i];
 
-        size += 320 + row->conv_id.len + row->head.text.len;
+        size += 320 + row->conv_id.len;
+
+        if (row->head.text.len < NGX_HTTP_IM_WRITER_SHARED) {
+            size += row->head.text.len;
+        }
 
         if (row->sender) {
             rc = ngx_http_im_profile_parse(call, row->sender);
@@ -74,7 +78,7 @@ ngx_http_im_list_row_write(ngx_http_im_call_t *call,
 
     if (row->head.group) {
         ngx_http_im_write_lit(w, ",\"conv_users\":[");
-        ngx_http_im_write_raw(w, &row->users);
+        ngx_http_im_write_shared(w, &row->users);
         ngx_http_im_write_lit(w, "]");
 
     } else {
@@ -82,7 +86,7 @@ ngx_http_im_list_row_write(ngx_http_im_call_t *call,
     }
 
     ngx_http_im_write_lit(w, ",\"last_msg\":\"");
-    ngx_http_im_write_raw(w, &row->head.text);
+    ngx_http_im_write_shared(w, &row->head.text);
     ngx_http_im_write_lit(w, "\",\"last_msg_type\":");
     ngx_http_im_write_raw(w, &row->head.type);
     ngx_http_im_write_lit(w, ",\"last_user_name\":\"");

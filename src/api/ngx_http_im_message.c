@@ -54,6 +54,11 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
     }
 
     messages->size += text->len;
+
+    if (message->row.text.len >= NGX_HTTP_IM_WRITER_SHARED) {
+        messages->size -= message->row.text.len;
+    }
+
     messages->nelts++;
 
     return NGX_OK;
@@ -123,7 +128,7 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     ngx_http_im_write_lit(w, "\",\"msg_type\":");
     ngx_http_im_write_raw(w, &row->type);
     ngx_http_im_write_lit(w, ",\"msg\":\"");
-    ngx_http_im_write_raw(w, &row->text);
+    ngx_http_im_write_shared(w, &row->text);
     ngx_http_im_write_lit(w, "\",\"conv_id\":\"");
     ngx_http_im_write_raw(w, &call->conv_id);
     ngx_http_im_write_lit(w, "\",\"from_id\":\"");

@@ -479,7 +479,8 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
                                                         : NULL;
 
     if (rc == NGX_OK && !ctx->op->write
-        && !ngx_http_im_request_may_answer(r, ctx, length))
+        && !ngx_http_im_request_may_answer(r, ctx,
+                                   ngx_http_im_response_size(call, length)))
     {
         ngx_http_im_response_free(call);
 
@@ -499,7 +500,8 @@ ngx_http_im_finish(ngx_http_im_ctx_t *ctx, ngx_int_t rc)
             id = ngx_http_im_call_code(call, rc);
 
         } else if (rc == NGX_AGAIN) {
-            ngx_http_im_request_unsent_add(r, ctx, length);
+            ngx_http_im_request_unsent_add(r, ctx,
+                                   ngx_http_im_response_size(call, length));
         }
     }
 

@@ -3,6 +3,11 @@
 #include "ngx_http_im_response.h"
 
 
+static ngx_int_t ngx_http_im_response_replies_keep(ngx_http_request_t *r,
+    ngx_http_im_call_t *call);
+static void ngx_http_im_response_replies_cleanup(void *data);
+
+
 static const ngx_str_t  ngx_http_im_response_json =
     ngx_string("application/json");
 
@@ -15,6 +20,21 @@ ngx_http_im_response_close(ngx_http_im_call_t *call)
     }
 
     return ngx_http_im_writer_close(&call->writer);
+}
+
+
+size_t
+ngx_http_im_response_size(ngx_http_im_call_t *call, off_t length)
+{
+    size_t  shared;
+
+    shared = call->writer.shared;
+
+    if (shared == 0) {
+        return length;
+    }
+
+    return length - shared + ngx_max(call->job->held, shared);
 }
 
 
@@ -44,9 +64,48 @@ ngx_http_im_response(ngx_http_request_t *r, ngx_http_im_call_t *call,
         return NGX_ERROR;
     }
 
+    if (call->writer.shared
+        && ngx_http_im_response_replies_keep(r, call) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_im_response_send(r, NGX_HTTP_OK,
                                      &ngx_http_im_response_json,
                                      call->writer.first, length);
+}
+
+
+/* the answer has buffers in them: they live as long as the request */
+
+static ngx_int_t
+ngx_http_im_response_replies_keep(ngx_http_request_t *r,
+    ngx_http_im_call_t *call)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->data = ngx_http_im_job_pool_take(call->job);
+    if (cln->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_im_response_replies_cleanup;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_im_response_replies_cleanup(void *data)
+{
+    ngx_pool_t  *pool = data;
+
+    ngx_destroy_pool(pool);
 }
 
 

@@ -13,6 +13,9 @@
 /* ends the answer of a call: its length, or NGX_ERROR */
 off_t ngx_http_im_response_close(ngx_http_im_call_t *call);
 
+/* the memory it takes, with replies of Redis that it consists of */
+size_t ngx_http_im_response_size(ngx_http_im_call_t *call, off_t length);
+
 /* frees an answer that is not sent: its request may live on for long */
 void ngx_http_im_response_free(ngx_http_im_call_t *call);
 

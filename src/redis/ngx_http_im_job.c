@@ -163,6 +163,35 @@ ngx_http_im_job_free(ngx_http_im_job_t *job)
 }
 
 
+ngx_pool_t *
+ngx_http_im_job_pool_take(ngx_http_im_job_t *job)
+{
+    ngx_pool_t  *pool, *taken;
+
+    /* commands that are in flight would need it */
+
+    if (job->outstanding) {
+        return NULL;
+    }
+
+    pool = ngx_create_pool(NGX_HTTP_IM_JOB_POOL_SIZE, job->jobs->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
+                   "im job:%p pool taken:%p held:%uz",
+                   job, job->pool, job->held);
+
+    taken = job->pool;
+    job->pool = pool;
+
+    ngx_http_im_pipeline_init(&job->pipeline, pool);
+
+    return taken;
+}
+
+
 void
 ngx_http_im_job_post(ngx_http_im_job_t *job)
 {

@@ -88,6 +88,12 @@ void ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller);
 void ngx_http_im_store_release(ngx_http_im_job_t *job);
 
 /*
+ * Before the release of a job that is over: the pool with its replies, which
+ * the caller destroys; NULL when out of memory.
+ */
+ngx_pool_t *ngx_http_im_job_pool_take(ngx_http_im_job_t *job);
+
+/*
  * The line of a call that has failed: one a second for each outcome, then
  * their number.
  */

@@ -8,10 +8,10 @@
 /* what a command is charged, in bytes, however small it and its reply are */
 #define NGX_HTTP_IM_SCHED_COMMAND  1024
 
-/* a reply is a quarter of the mean */
+/* a longer time is a quarter of the mean */
 #define NGX_HTTP_IM_SCHED_WEIGHT   4
 
-/* and so is a longer time; a shorter one is this part */
+/* a shorter time, and a smaller reply, is this part */
 #define NGX_HTTP_IM_SCHED_FORGET   32
 
 /* ms for which a flow that broke a connection is parked, and remembered */
@@ -329,8 +329,12 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
         flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
                         + cmd->time - cmd->charge;
 
-        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
+        if (cmd->size > flow->mean) {
+            flow->mean = cmd->size;
+
+        } else {
+            flow->mean -= (flow->mean - cmd->size) / NGX_HTTP_IM_SCHED_FORGET;
+        }
 
         ngx_http_im_flow_time(flow, cmd->time);
     }
