@@ -1,6 +1,5 @@
-# Large pages and texts: rows of several commands are one page, whatever is
-# stored between them, and long texts are what was sent, however slowly they
-# are read.
+# Large pages and texts: a page is one page, whatever is stored meanwhile, and
+# long texts are what was sent, however slowly they are read.
 
 use strict;
 use warnings;

@@ -6,7 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_im_page_timeline.h"
+#include "ngx_http_im_page_rows.h"
 
 
 /*
@@ -15,9 +15,6 @@
  * GETRANGE head, ZREVRANGE timeline, and for a group HGET members viewer
  * -> prefix of the head, rows, position; then what of it is needed:
  * HMGET profile of each sender, script read -> name and picture, "ok"
- *
- * A large page takes several ZREVRANGE in that round.  Where messages are
- * stored between two of them there is another round.
  *
  * Where there is a hint of the newest rows, the timeline is only fetched if
  * the head shows that they are not the newest any more.

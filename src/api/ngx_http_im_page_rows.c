@@ -8,8 +8,12 @@
 #define NGX_HTTP_IM_PAGE_ROW_MIN    32
 
 
+static void ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page);
+static void ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page);
 static ngx_uint_t ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args,
-    ngx_str_t **rows, ngx_uint_t n);
+    ngx_http_im_reply_t *reply);
 static ngx_int_t ngx_http_im_page_recent_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
 static ngx_int_t ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
@@ -59,16 +63,95 @@ ngx_http_im_page_rows_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 }
 
 
+/* by rank, so that a deep page costs what the first one does */
+
+static void
+ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page)
+{
+    u_char                    start[NGX_INT64_LEN], stop[NGX_INT64_LEN];
+    int64_t                   n;
+    ngx_str_t                 argv[4];
+    ngx_http_im_page_args_t  *args;
+
+    args = call->args;
+
+    ngx_str_null(&page->recent);
+
+    n = (args->page_no - 1) * args->page_size;
+
+    ngx_str_set(&argv[0], "ZREVRANGE");
+    argv[2].data = start;
+    argv[2].len = ngx_sprintf(start, "%L", n) - start;
+    argv[3].data = stop;
+    argv[3].len = ngx_sprintf(stop, "%L", n + args->page_size - 1) - stop;
+
+    page->sent = ngx_current_msec;
+    page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                          NGX_HTTP_IM_CONV_TIMELINE,
+                                          &call->conv_id, argv, 4);
+}
+
+
+/* by sequence, which has no gaps, from the cursor's message on */
+
+static void
+ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page)
+{
+    u_char                    from[NGX_INT64_LEN], n[NGX_INT64_LEN];
+    uint64_t                  seq;
+    ngx_str_t                 argv[7], *cursor;
+    ngx_http_im_page_args_t  *args;
+
+    args = call->args;
+    cursor = args->before.data ? &args->before : &args->after;
+
+    seq = cursor->len ? ngx_http_im_id_msg_seq(cursor) : 1;
+
+    ngx_str_set(&argv[0], "ZRANGEBYSCORE");
+    ngx_str_set(&argv[3], "+inf");
+
+    if (args->before.len) {
+        ngx_str_set(&argv[0], "ZREVRANGEBYSCORE");
+        ngx_str_set(&argv[3], "1");
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page cursor seq:%uL size:%L job:%p",
+                   seq, args->page_size, call->job);
+
+    if (seq == 0) {
+        /* what is no id is not found either */
+        ngx_str_set(&argv[3], "0");
+    }
+
+    argv[2].data = from;
+    argv[2].len = ngx_sprintf(from, "%uL", seq) - from;
+    ngx_str_set(&argv[4], "LIMIT");
+    ngx_str_set(&argv[5], "0");
+    argv[6].data = n;
+    argv[6].len = ngx_sprintf(n, "%L", args->page_size + (cursor->len != 0))
+                  - n;
+
+    page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
+                                          NGX_HTTP_IM_CONV_TIMELINE,
+                                          &call->conv_id, argv, 7);
+}
+
+
 static ngx_uint_t
-ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args, ngx_str_t **rows,
-    ngx_uint_t n)
+ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args,
+    ngx_http_im_reply_t *reply)
 {
     ngx_str_t          *cursor;
     ngx_http_im_row_t   row;
 
     cursor = args->before.len ? &args->before : &args->after;
 
-    return n && ngx_http_im_row_parse(&row, rows[0]) == NGX_OK
+    return reply->nelts
+           && reply->elts[0].type == NGX_HTTP_IM_REPLY_STRING
+           && ngx_http_im_row_parse(&row, &reply->elts[0].str) == NGX_OK
            && ngx_http_im_str_eq(&row.id, cursor);
 }
 
@@ -123,40 +206,49 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page)
 {
     ngx_int_t                 rc;
-    ngx_str_t               **rows;
     ngx_uint_t                i, n, first;
+    ngx_http_im_reply_t      *reply, *elt;
     ngx_http_im_messages_t   *messages;
     ngx_http_im_page_args_t  *args;
 
     args = call->args;
     messages = &page->messages;
+    reply = &page->timeline->reply;
 
-    rc = ngx_http_im_page_timeline_join(call, page, &rows, &n);
-    if (rc != NGX_OK) {
-        return rc;
+    if (ngx_http_im_reply_array(reply, 0) != NGX_OK) {
+        return ngx_http_im_call_store_error(call);
     }
 
-    if (ngx_http_im_messages_init(call, messages, n + 1) != NGX_OK) {
+    if (ngx_http_im_messages_init(call, messages, reply->nelts + 1)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     first = (args->before.len || args->after.len);
 
-    if (first && !ngx_http_im_page_cursor_found(args, rows, n)) {
+    if (first && !ngx_http_im_page_cursor_found(args, reply)) {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                        "im page cursor conv:\"%V\" not found rows:%ui job:%p",
-                       &call->conv_id, n, call->job);
+                       &call->conv_id, reply->nelts, call->job);
 
         return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
     }
+
+    n = reply->nelts;
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im page timeline rows:%ui cursor:%ui cmd:%p job:%p",
                    n, first, page->timeline, call->job);
 
     for (i = first; i < n; i++) {
-        rc = ngx_http_im_message_add(call, messages,
-                            rows[args->after.data ? n - 1 + first - i : i]);
+        elt = &reply->elts[args->after.data ? n - 1 + first - i : i];
+
+        if (elt->type != NGX_HTTP_IM_REPLY_STRING) {
+            return ngx_http_im_call_store_error(call);
+        }
+
+        rc = ngx_http_im_message_add(call, messages, &elt->str);
 
         if (rc != NGX_OK && rc != NGX_DONE) {
             return rc;
@@ -169,8 +261,7 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
         && page->head->conn == page->timeline->conn
         && ngx_http_im_row_is_last(&messages->elts[0].row, &page->shown))
     {
-        ngx_http_im_recent_put(call, &page->shown.rev, &page->timeline->reply,
-                               page->sent);
+        ngx_http_im_recent_put(call, &page->shown.rev, reply, page->sent);
     }
 
     return NGX_OK;

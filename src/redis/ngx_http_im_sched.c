@@ -8,10 +8,10 @@
 /* what a command is charged, in bytes, however small it and its reply are */
 #define NGX_HTTP_IM_SCHED_COMMAND  1024
 
-/* a longer time is a quarter of the mean */
+/* a reply is a quarter of the mean */
 #define NGX_HTTP_IM_SCHED_WEIGHT   4
 
-/* a shorter time, and a smaller reply, is this part */
+/* and so is a longer time; a shorter one is this part */
 #define NGX_HTTP_IM_SCHED_FORGET   32
 
 /* ms for which a flow that broke a connection is parked, and remembered */
@@ -329,12 +329,8 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
         flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
                         + cmd->time - cmd->charge;
 
-        if (cmd->size > flow->mean) {
-            flow->mean = cmd->size;
-
-        } else {
-            flow->mean -= (flow->mean - cmd->size) / NGX_HTTP_IM_SCHED_FORGET;
-        }
+        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
 
         ngx_http_im_flow_time(flow, cmd->time);
     }
