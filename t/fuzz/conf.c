@@ -330,6 +330,7 @@ char *
 ndk_set_var_multi_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_str_t                  *value, res, back;
+    ngx_connection_t            c;
     ngx_http_request_t          r;
     ngx_http_variable_value_t   v[2];
 
@@ -339,6 +340,9 @@ ndk_set_var_multi_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is not given a variable";
     }
 
+    c.log = cf->log;
+
+    r.connection = &c;
     r.pool = cf->pool;
 
     v[0].data = value[2].data;
