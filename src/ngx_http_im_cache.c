@@ -1,6 +1,7 @@
 
 #include "ngx_http_im_cache.h"
 #include "ngx_http_im_id.h"
+#include "ngx_http_im_zone.h"
 
 
 /* at most so many old entries are removed for a new one */
@@ -76,26 +77,14 @@ char *
 ngx_http_im_cache_conf(ngx_conf_t *cf, ngx_str_t *value, void *tag,
     ngx_shm_zone_t **zone)
 {
-    u_char     *colon, *last;
-    ssize_t     size;
-    ngx_str_t   name, text;
+    char       *rv;
+    size_t      size;
+    ngx_str_t   name;
 
-    last = value->data + value->len;
-    colon = ngx_strlchr(value->data, last, ':');
-
-    if (ngx_strncmp(value->data, "zone=", 5) != 0 || colon == NULL) {
-        return "takes \"zone=NAME:SIZE\" or \"off\"";
-    }
-
-    name.data = value->data + 5;
-    name.len = colon - name.data;
-    text.data = colon + 1;
-    text.len = last - text.data;
-
-    size = ngx_parse_size(&text);
-
-    if (name.len == 0 || size < (ssize_t) (8 * ngx_pagesize)) {
-        return "needs a name and a size of at least 32k";
+    rv = ngx_http_im_zone_parse(value, "takes \"zone=NAME:SIZE\" or \"off\"",
+                                &name, &size);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     *zone = ngx_http_im_cache_zone_add(cf, &name, size, tag);
@@ -108,7 +97,6 @@ ngx_shm_zone_t *
 ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag)
 {
-    ngx_shm_zone_t       *zone;
     ngx_http_im_cache_t  *cache;
 
     cache = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_cache_t));
@@ -116,21 +104,8 @@ ngx_http_im_cache_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
         return NULL;
     }
 
-    zone = ngx_shared_memory_add(cf, name, size, tag);
-    if (zone == NULL) {
-        return NULL;
-    }
-
-    if (zone->init) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the zone \"%V\" is used for something else", name);
-        return NULL;
-    }
-
-    zone->init = ngx_http_im_cache_init;
-    zone->data = cache;
-
-    return zone;
+    return ngx_http_im_zone_add(cf, name, size, tag, ngx_http_im_cache_init,
+                                cache);
 }
 
 

@@ -1,6 +1,7 @@
 
 #include "ngx_http_im_rate.h"
 #include "ngx_http_im_siphash.h"
+#include "ngx_http_im_zone.h"
 
 
 /* requests, in a limit and at once; the excess must fit in 32 bits */
@@ -138,26 +139,14 @@ char *
 ngx_http_im_rate_zone_conf(ngx_conf_t *cf, ngx_str_t *value, void *tag,
     ngx_shm_zone_t **zone)
 {
-    u_char     *colon, *last;
-    ssize_t     size;
-    ngx_str_t   name, text;
+    char       *rv;
+    size_t      size;
+    ngx_str_t   name;
 
-    last = value->data + value->len;
-    colon = ngx_strlchr(value->data, last, ':');
-
-    if (colon == NULL) {
-        return "takes \"zone=NAME:SIZE\"";
-    }
-
-    name.data = value->data + 5;
-    name.len = colon - name.data;
-    text.data = colon + 1;
-    text.len = last - text.data;
-
-    size = ngx_parse_size(&text);
-
-    if (name.len == 0 || size < (ssize_t) (8 * ngx_pagesize)) {
-        return "needs a name and a size of at least 32k";
+    rv = ngx_http_im_zone_parse(value, "takes \"zone=NAME:SIZE\"",
+                                &name, &size);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     *zone = ngx_http_im_rate_zone_add(cf, &name, size, tag);
@@ -170,7 +159,6 @@ ngx_shm_zone_t *
 ngx_http_im_rate_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag)
 {
-    ngx_shm_zone_t      *zone;
     ngx_http_im_rate_t  *rate;
 
     rate = ngx_pcalloc(cf->pool, sizeof(ngx_http_im_rate_t));
@@ -178,21 +166,8 @@ ngx_http_im_rate_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
         return NULL;
     }
 
-    zone = ngx_shared_memory_add(cf, name, size, tag);
-    if (zone == NULL) {
-        return NULL;
-    }
-
-    if (zone->init) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the zone \"%V\" is used for something else", name);
-        return NULL;
-    }
-
-    zone->init = ngx_http_im_rate_init;
-    zone->data = rate;
-
-    return zone;
+    return ngx_http_im_zone_add(cf, name, size, tag, ngx_http_im_rate_init,
+                                rate);
 }
 
 
