@@ -8,7 +8,7 @@
 
 
 /*
- * Shared memory that a directive names: "zone=NAME:SIZE", eight pages at least.
+ * Shared memory that a directive names: "zone=NAME:SIZE", at least 8 pages.
  * Returns what a directive does; usage if the form is another one.
  */
 char *ngx_http_im_zone_parse(ngx_str_t *value, char *usage, ngx_str_t *name,
