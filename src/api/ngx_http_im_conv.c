@@ -87,6 +87,22 @@ ngx_http_im_conv_check(ngx_http_im_call_t *call)
 }
 
 
+ngx_int_t
+ngx_http_im_conv_user_check(ngx_http_im_call_t *call, ngx_str_t *from_id)
+{
+    ngx_int_t  rc;
+
+    call->from_id = *from_id;
+
+    rc = ngx_http_im_conv_check(call);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_im_call_check_user(call, "from_id", from_id);
+}
+
+
 ngx_http_im_cmd_t *
 ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call, ngx_str_t *conv_id,
     ngx_uint_t text)

@@ -43,6 +43,10 @@ ngx_int_t ngx_http_im_conv_pair_set(ngx_http_im_call_t *call, ngx_str_t *a,
 /* the one that the path names, which must be an id: NGX_OK, or refused */
 ngx_int_t ngx_http_im_conv_check(ngx_http_im_call_t *call);
 
+/* the same, and from_id is the caller */
+ngx_int_t ngx_http_im_conv_user_check(ngx_http_im_call_t *call,
+    ngx_str_t *from_id);
+
 
 /* the head, or that of it which comes before the text of the last message */
 ngx_http_im_cmd_t *ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call,

@@ -86,10 +86,6 @@ ngx_int_t ngx_http_im_group_info_join(ngx_pool_t *pool,
 
 /* What the calls on group/{conv_id} have in common, in group_call.c. */
 
-/* the id in the path, and who acts: NGX_OK, or refused */
-ngx_int_t ngx_http_im_group_check(ngx_http_im_call_t *call,
-    ngx_str_t *from_id);
-
 /* a script with head, members and settings of the group */
 ngx_http_im_cmd_t *ngx_http_im_group_script(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_script_e script, ngx_str_t *argv,

@@ -13,22 +13,6 @@ static const ngx_http_im_key_e  ngx_http_im_group_keys[] = {
 };
 
 
-ngx_int_t
-ngx_http_im_group_check(ngx_http_im_call_t *call, ngx_str_t *from_id)
-{
-    ngx_int_t  rc;
-
-    call->from_id = *from_id;
-
-    rc = ngx_http_im_conv_check(call);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_im_call_check_user(call, "from_id", from_id);
-}
-
-
 ngx_http_im_cmd_t *
 ngx_http_im_group_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_http_im_script_e script, ngx_str_t *argv, ngx_uint_t argc)

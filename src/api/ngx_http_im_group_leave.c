@@ -51,7 +51,7 @@ ngx_http_im_group_leave_check(ngx_http_im_call_t *call)
 
     args = call->args;
 
-    return ngx_http_im_group_check(call, &args->from_id);
+    return ngx_http_im_conv_user_check(call, &args->from_id);
 }
 
 

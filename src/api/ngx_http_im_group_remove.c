@@ -66,7 +66,7 @@ ngx_http_im_group_remove_check(ngx_http_im_call_t *call)
                                      call->options->group_max_members);
     }
 
-    return ngx_http_im_group_check(call, &args->from_id);
+    return ngx_http_im_conv_user_check(call, &args->from_id);
 }
 
 

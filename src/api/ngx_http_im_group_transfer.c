@@ -1,4 +1,5 @@
 
+#include "ngx_http_im_conv.h"
 #include "ngx_http_im_group.h"
 
 
@@ -45,7 +46,7 @@ ngx_http_im_group_transfer_check(ngx_http_im_call_t *call)
 
     args = call->args;
 
-    return ngx_http_im_group_check(call, &args->from_id);
+    return ngx_http_im_conv_user_check(call, &args->from_id);
 }
 
 

@@ -43,18 +43,11 @@ const ngx_http_im_op_t  ngx_http_im_op_conv_read = {
 static ngx_int_t
 ngx_http_im_conv_read_check(ngx_http_im_call_t *call)
 {
-    ngx_int_t                 rc;
     ngx_http_im_read_args_t  *args;
 
     args = call->args;
-    call->from_id = args->from_id;
 
-    rc = ngx_http_im_conv_check(call);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
+    return ngx_http_im_conv_user_check(call, &args->from_id);
 }
 
 
