@@ -186,6 +186,34 @@ sub call   { my ($path, $body) = @_; my $r = $t->post("/im/$path", $body); is($r
 }
 
 
+# --- typing, and who is online
+
+{
+    my ($ty, $py, $ot) = map { ready("/stream?user=$_") } qw(ty py ot);
+    call('send/msg', { from_id => 'ty', to_id => 'py', msg => 'x', msg_type => 0 });
+    ok($py->wait_for('message'), 'a message');
+    my $conv = ($py->named('message'))[0]{data}{conv_id};
+    my $id = $py->last_id;
+    call("conv/$conv/typing", { from_id => 'ty' });
+    ok($py->wait_for('typing'), 'typing');
+    is(($py->named('typing'))[0]{raw}, qq({"conv_id":"$conv","id":"ty"}), 'its data');
+    is($py->last_id, $id, 'it has no id');
+    call('send/msg', { from_id => 'py', to_id => 'ty', msg => 'y', msg_type => 0 });
+    ok($ty->wait_for('message', 2), 'what follows');
+    ok(!$ty->named('typing'), 'who is typing is not told');
+    ok(!$ot->named('typing'), 'nor are others');
+    is($t->post("/im/conv/$conv/typing", { from_id => 'ot' })->code, 'not_member', 'of others');
+    is($t->post('/im/conv/nowhere/typing', { from_id => 'ot' })->code, 'conv_not_found', 'in no conversation');
+
+    my $who = sub { +{ map { $_->{id} => $_->{online} ? 1 : 0 } @{ call('user/online', { ids => [@_] })->json } } };
+    is_deeply($who->(qw(ty py nobody)), { ty => 1, py => 1, nobody => 0 }, 'online');
+    cmp_ok($t->redis('TTL', 'im:{u:ty}:o'), '<=', 25, 'known within 30 s of the end');
+    is($t->post('/im/user/online', { ids => [ map { "u$_" } 1 .. 201 ] })->code, 'bad_request', 'more than 200');
+    is_deeply(call('user/online', { ids => [] })->json, [], 'of nobody');
+    $_->close for $ty, $py, $ot;
+}
+
+
 # --- ends, pings
 
 {
