@@ -65,6 +65,23 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
 }
 
 
+void
+ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages)
+{
+    ngx_uint_t             i, n;
+    ngx_http_im_message_t  message, *elts;
+
+    n = messages->nelts;
+    elts = messages->elts;
+
+    for (i = 0; i < n / 2; i++) {
+        message = elts[i];
+        elts[i] = elts[n - 1 - i];
+        elts[n - 1 - i] = message;
+    }
+}
+
+
 ngx_int_t
 ngx_http_im_messages_write(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages)

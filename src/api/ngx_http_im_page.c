@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_page.h"
+#include "ngx_http_im_page_rows.h"
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_read.h"
 
