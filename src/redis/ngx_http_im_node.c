@@ -199,15 +199,6 @@ ngx_http_im_node_submitted(ngx_http_im_node_t *node)
 }
 
 
-void
-ngx_http_im_node_drop(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd)
-{
-    ngx_http_im_flow_drop(&node->sched, cmd);
-
-    cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
-}
-
-
 /* writes what waits: at the end of a turn, and within a busy one */
 
 static void

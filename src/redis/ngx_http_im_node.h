@@ -59,9 +59,6 @@ const char *ngx_http_im_node_reason(ngx_http_im_node_t *node);
 void ngx_http_im_node_push(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd);
 void ngx_http_im_node_submitted(ngx_http_im_node_t *node);
 
-/* takes out a command that waits */
-void ngx_http_im_node_drop(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd);
-
 /*
  * Gives up connections that have replies outstanding and received none for
  * the timeout; returns in how many ms the next one may be due, or
