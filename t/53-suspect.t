@@ -226,7 +226,7 @@ sub fake {
         while (!defined $word && sysread $s, $in, 65536, length $in) {
             ($word) = $in =~ /ECHO\r\n\$16\r\n(\w{16})\r\n/;
         }
-        my $n = () = $in =~ /\$6\r\nSCRIPT\r\n|\$4\r\nINFO\r\n/g;
+        my $n = () = $in =~ /\$6\r\nSCRIPT\r\n|\$4\r\nINFO\r\n|\$6\r\nCONFIG\r\n/g;
         syswrite $s, "+OK\r\n" x $n . "\$16\r\n" . ($word // '') . "\r\n";
         close $s;
     }

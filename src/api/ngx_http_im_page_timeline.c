@@ -3,11 +3,7 @@
 #include "ngx_http_im_id.h"
 
 
-/*
- * Bytes that a reply of a plain command may have if all rows are as long as
- * they can be, and that a part should have; Redis takes a millisecond for 5 MB
- */
-#define NGX_HTTP_IM_PAGE_PLAIN      (10 * 1024 * 1024)
+/* bytes that a part of a large page should have */
 #define NGX_HTTP_IM_PAGE_PART       (4 * 1024 * 1024)
 
 /*
@@ -17,15 +13,11 @@
 #define NGX_HTTP_IM_PAGE_SCRIPT     (1024 * 1024)
 #define NGX_HTTP_IM_PAGE_STEP       (2 * 1024 * 1024)
 
-/* bytes of a row that are not the text, which may be escaped sixfold */
-#define NGX_HTTP_IM_PAGE_ROW        256
-
 
 static void ngx_http_im_page_seq_fetch(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page, uint64_t seq);
 static void ngx_http_im_page_script_fetch(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page, ngx_str_t *argv, ngx_str_t *to);
-static size_t ngx_http_im_page_row_max(ngx_http_im_call_t *call);
 
 
 /* by rank, so that a deep page costs what the first one does */
@@ -52,9 +44,7 @@ ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
     argv[2].data = start;
     argv[2].len = ngx_sprintf(start, "%L", n) - start;
 
-    if (page->wanted * ngx_http_im_page_row_max(call)
-        > NGX_HTTP_IM_PAGE_PLAIN)
-    {
+    if (page->wanted > ngx_http_im_call_rows_max(call->options)) {
         ngx_http_im_page_script_fetch(call, page, argv, NULL);
         return;
     }
@@ -140,7 +130,7 @@ ngx_http_im_page_more_fetch(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
     seq = args->after.data ? seq + 1 : seq - 1;
 
     row = page->size / ngx_max(messages->nelts, 1) + 1;
-    max = NGX_HTTP_IM_PAGE_PLAIN / ngx_http_im_page_row_max(call);
+    max = ngx_http_im_call_rows_max(call->options);
 
     n = ngx_min(NGX_HTTP_IM_PAGE_PART / row, max);
     n = ngx_min(ngx_max(n, 1), page->missing);
@@ -185,8 +175,7 @@ ngx_http_im_page_seq_fetch(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
     argv[2].len = ngx_sprintf(from, "%uL", seq) - from;
 
     if (!page->partial
-        && page->wanted * ngx_http_im_page_row_max(call)
-           > NGX_HTTP_IM_PAGE_PLAIN)
+        && page->wanted > ngx_http_im_call_rows_max(call->options))
     {
         ngx_http_im_page_script_fetch(call, page, argv, &argv[3]);
         return;
@@ -217,7 +206,7 @@ ngx_http_im_page_script_fetch(ngx_http_im_call_t *call,
 
     page->script = 1;
 
-    rows = NGX_HTTP_IM_PAGE_STEP / ngx_http_im_page_row_max(call);
+    rows = NGX_HTTP_IM_PAGE_STEP / ngx_http_im_call_row_max(call->options);
 
     args[0] = argv[0];
     args[1] = argv[2];
@@ -238,11 +227,4 @@ ngx_http_im_page_script_fetch(ngx_http_im_call_t *call,
                                              NGX_HTTP_IM_SCRIPT_PAGE,
                                              &call->conv_id, keys, 1, args,
                                              to ? 6 : 5);
-}
-
-
-static size_t
-ngx_http_im_page_row_max(ngx_http_im_call_t *call)
-{
-    return 6 * call->options->max_message_size + NGX_HTTP_IM_PAGE_ROW;
 }

@@ -452,6 +452,13 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
                              setup->unmet, node->unmet, setup->refused,
                              node->jobs->log);
 
+    if (setup->limit && setup->limit != node->limit) {
+        ngx_http_im_settings_log_limit(&node->conf->name, conn->peer.name,
+                                       setup->limit, node->conf->reply_max,
+                                       node->jobs->log);
+    }
+
+    node->limit = setup->limit;
     node->evicts = setup->evicts;
     node->unmet = setup->unmet;
 }

@@ -38,6 +38,7 @@ struct ngx_http_im_node_s {
     ngx_http_im_conn_log_t     log;
     ngx_log_t                  connect_log;   /* quiet: nginx would log
                                                  every attempt */
+    size_t                     limit;         /* of replies, if too low */
     ngx_uint_t                 unmet;         /* required settings, bits */
     unsigned                   evicts:1;      /* it may evict keys */
     unsigned                   down:1;        /* the last attempt failed */
