@@ -278,6 +278,13 @@ ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
 /* the reply is not what the schema has there */
 ngx_int_t ngx_http_im_call_store_error(ngx_http_im_call_t *call);
 
+#define NGX_HTTP_IM_HEAD_BEHIND                                              \
+    "the timeline has messages that the head does not know"
+
+/* what is stored contradicts itself; reason: for the log, constant */
+ngx_int_t ngx_http_im_call_contradiction(ngx_http_im_call_t *call,
+    const char *reason);
+
 /* the form of a user's id: NGX_OK, or refused */
 ngx_int_t ngx_http_im_call_check_user_id(ngx_http_im_call_t *call,
     const char *field, ngx_str_t *id);

@@ -43,6 +43,7 @@ typedef struct {
     ngx_str_t                 rev;        /* of the head it was put with */
     ngx_msec_t                sent;       /* when the timeline was fetched */
     ngx_http_im_messages_t    messages;
+    int64_t                   position;   /* of the viewer, at the start */
     ngx_uint_t                wanted;     /* rows of the last command */
     ngx_uint_t                missing;    /* rows after that one */
     size_t                    size;       /* bytes of the rows, if partial */
