@@ -33,6 +33,7 @@ static const struct {
     { ngx_string("recall"), ngx_string(ngx_http_im_script_recall) },
     { ngx_string("hide"), ngx_string(ngx_http_im_script_hide) },
     { ngx_string("readers"), ngx_string(ngx_http_im_script_readers) },
+    { ngx_string("page"), ngx_string(ngx_http_im_script_page) },
     { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 

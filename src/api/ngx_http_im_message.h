@@ -37,6 +37,9 @@ ngx_int_t ngx_http_im_messages_init(ngx_http_im_call_t *call,
 ngx_int_t ngx_http_im_message_add(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_str_t *text);
 
+/* the other way round */
+void ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages);
+
 /* the answer, an array; parses the senders.  NGX_OK, or refused */
 ngx_int_t ngx_http_im_messages_write(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages);
