@@ -101,7 +101,8 @@ ngx_http_im_sub_create(const ngx_http_im_redis_conf_t *conf,
     ngx_http_im_conn_log_init(&sub->log, ngx_cycle->log);
 
     sub->pool = ngx_create_pool(4096, ngx_cycle->log);
-    sub->stat = ngx_pcalloc(ngx_cycle->pool, sizeof(ngx_http_im_stat_t));
+    sub->stat = ngx_http_im_stat_create(ngx_cycle->pool, &conf->name,
+                                        NGX_HTTP_IM_STAT_STORE);
 
     endpoint = &sub->endpoint;
     endpoint->handlers = &ngx_http_im_sub_conn_handlers;
@@ -167,10 +168,11 @@ ngx_http_im_sub_close(ngx_http_im_sub_t *sub)
 }
 
 
-ngx_uint_t
-ngx_http_im_sub_is_open(ngx_http_im_sub_t *sub)
+void
+ngx_http_im_sub_exit(ngx_http_im_sub_t *sub)
 {
-    return sub->open;
+    ngx_http_im_sub_close(sub);
+    ngx_destroy_pool(sub->pool);
 }
 
 
