@@ -18,6 +18,7 @@ my $import = "$Test::IM::ROOT/docs/import";
 my $dir = tempdir('im-map-test-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my ($n, $status, $out, $report) = (0);
+my $T = 1_795_000_000_000;      # times are counted from here
 my $sample = "$import/sample";
 my @sample = ('--tables', "$sample/_Conversation.0.jsonl", '--pages', "$sample/messages.json");
 
@@ -297,11 +298,11 @@ my @sample = ('--tables', "$sample/_Conversation.0.jsonl", '--pages', "$sample/m
 
     my @first = map { row('c1', 'a', "v1 $_", 10 * $_) } 1 .. 5;
     my @second = ({ %{ $first[4] }, data => 'v2 5' }, $first[3]);
-    my @third = ($first[3], { %{ $first[0] }, timestamp => 99, data => 'another' }, $first[0]);
+    my @third = ($first[3], { %{ $first[0] }, timestamp => $T + 99, data => 'another' }, $first[0]);
     $o = map_('--tables', table(_Conversation => { objectId => 'c1', m => ['a'] }),
               map { ('--pages', $_) } pages(@first, $first[1]), pages(@second), pages(@third));
     is_deeply([ map { "$_->{msg_id} $_->{msg}" } @{ (lines("$o/batches.jsonl"))[0]{messages} } ],
-        [ 'id+10 v1 1', 'id+20 v1 2', 'id+30 v1 3', 'id+40 v1 4', 'id+50 v2 5', 'id+10~99 another' ],
+        [ 'id+10 v1 1', 'id+20 v1 2', 'id+30 v1 3', 'id+40 v1 4', 'id+50 v2 5', 'id+10~1795000000099 another' ],
         'the later version wins; one id at two times of a walk are two');
     is($report->{messages}{'superseded: with another content'}, 1, 'edits');
     is($report->{messages}{'superseded: the same'}, 4, 'and copies');
@@ -314,7 +315,7 @@ my @sample = ('--tables', "$sample/_Conversation.0.jsonl", '--pages', "$sample/m
     is_deeply([ map { scalar @{ $_->{messages} } } lines("$o/batches.jsonl") ], [ 1000, 1000, 500 ],
               'at most 1000 messages');
     my @order = map { $_->{from_time} } map { @{ $_->{messages} } } lines("$o/batches.jsonl");
-    is_deeply(\@order, [ 1 .. 2500 ], 'in order over all batches');
+    is_deeply(\@order, [ map { $T + $_ } 1 .. 2500 ], 'in order over all batches');
     $o = map_(@args, '--batch-bytes', 10_000);
     cmp_ok((sort { $b <=> $a } map { length } split /\n/, slurp("$o/batches.jsonl"))[0], '<', 10_300,
            'at most so many bytes');
@@ -336,8 +337,9 @@ done_testing;
 
 sub row {
     my ($to, $from, $data, $time, $id) = @_;
-    return { to => $to, from => $from, data => $data, timestamp => $time, bin => JSON::PP::false,
-             'msg-id' => 'id+' . ($id // $time), 'from-ip' => undef };
+    $id //= $time;
+    return { to => $to, from => $from, data => $data, timestamp => $T + $time, bin => JSON::PP::false,
+             'msg-id' => "id+$id", 'from-ip' => undef };
 }
 
 

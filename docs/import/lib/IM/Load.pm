@@ -30,7 +30,8 @@ my ($MESSAGES, $BYTES) = (1000, 4 << 20);
 my $GRACE = 5;                  # seconds
 
 
-# %o: files, url, jobs, again, late (refuse, send), patience, dry_run, quiet,
+# %o: files, url, jobs, again, late (refuse, send), members (refuse, keep,
+# follow), patience, dry_run, quiet,
 # progress, authorization
 
 sub run {
@@ -50,7 +51,7 @@ sub run {
         lane => {}, bad => {},
     }, __PACKAGE__;
 
-    $self->{pool} = IM::Pool->new($o{jobs}, sub { work(\%http, $o{late}, @_) });
+    $self->{pool} = IM::Pool->new($o{jobs}, sub { work(\%http, \%o, @_) });
     local @SIG{qw(INT TERM)} = (sub { $self->{stop} //= 'interrupted' }) x 2;
 
     my $total = 0;
@@ -81,7 +82,7 @@ sub summary {
         . ($n->{before} ? ", $n->{before} lines done before" : '') . "\n";
     print "$n->{refused} lines refused, $n->{held} held back after them:"
         . " see *.refused.jsonl\n" if $n->{refused};
-    print "stopped: $self->{stop}. Run it again to go on.\n" if $self->{stop};
+    print "stopped: $self->{stop}\nrun it again to go on\n" if $self->{stop};
 
     return $self->{fatal} ? 2 : $self->{stop} ? 3 : $n->{refused} ? 1 : 0;
 }
@@ -124,7 +125,7 @@ sub file {
 }
 
 
-# what a line must keep its place in, the call, the body
+# the conversation, within which lines keep their order, the call, the body
 
 sub parse {
     my ($line) = @_;
@@ -136,7 +137,8 @@ sub parse {
     return ($v->{conv_id} // '', 'import', $line) if !defined $v->{call};
     return ('', '', "not a call for a file: $v->{call}")
         if ref $v->{call} || $v->{call} !~ $CALL || ref $v->{body} ne 'HASH';
-    return ((split m{/}, $v->{call})[1], $v->{call}, encode_json($v->{body}));
+    my (undef, $lane) = $v->{call} =~ m{^(conv|group)/([^/]+)/};
+    return ($lane // '', $v->{call}, encode_json($v->{body}));
 }
 
 
@@ -153,8 +155,7 @@ sub room {
 sub worker {
     my ($self, $lane) = @_;
     my $q = $self->{queue};
-    my $l = $self->{lane}{$lane};
-    return $l->{worker} if $l;
+    return $self->{lane}{$lane}{worker} if $self->{lane}{$lane};
     my $load = sub { @{ $q->[$_[0]] } + ($self->{pool}{workers}[$_[0]]{busy} ? 1 : 0) };
     return (sort { $load->($a) <=> $load->($b) || $a <=> $b } 0 .. $#$q)[0];
 }
@@ -163,8 +164,10 @@ sub worker {
 sub put {
     my ($self, $task) = @_;
     my $i = $self->worker($task->{lane});
-    my $lane = $self->{lane}{ $task->{lane} } //= { worker => $i, n => 0 };
-    $lane->{n}++;
+    if (length $task->{lane}) {
+        $self->{lane}{ $task->{lane} } //= { worker => $i, n => 0 };
+        $self->{lane}{ $task->{lane} }{n}++;
+    }
     push @{ $self->{queue}[$i] }, $task;
     $self->{waiting}++;
     $self->{bytes} += $task->{bytes};
@@ -192,7 +195,7 @@ sub start {
 sub finish {
     my ($self, $task) = @_;
     my $lane = $self->{lane}{ $task->{lane} };
-    delete $self->{lane}{ $task->{lane} } if !--$lane->{n};
+    delete $self->{lane}{ $task->{lane} } if $lane && !--$lane->{n};
     $self->{waiting}--;
     $self->{bytes} -= $task->{bytes};
     $self->{progress}->done($task->{bytes});
@@ -311,7 +314,7 @@ sub identity {
 my $http;
 
 sub work {
-    my ($o, $late, $text, $note) = @_;
+    my ($o, $how, $text, $note) = @_;
     my ($path, $body) = split /\n/, $text, 2;
     $http //= IM::HTTP->new(%$o, note => sub {
         my ($r) = @_;
@@ -319,7 +322,11 @@ sub work {
     });
 
     my $r = call($path, $body);
-    $r = send_late($body, $r) if $late eq 'send' && $r->{code} eq 'import_conflict';
+    ($r, $body) = with_members($body, $r, $how->{members})
+        if $r->{code} eq 'import_conflict' && $how->{members} ne 'refuse';
+    $r = send_late($body, $r)
+        if $r->{code} eq 'import_conflict' && $how->{late} eq 'send';
+    delete $r->{value};
     return encode_json($r);
 }
 
@@ -330,11 +337,51 @@ sub call {
     my ($v) = eval { decode_json($r->{content}) };
     my $object = ref $v eq 'HASH' ? $v : {};
     return {
-        status => $r->{status},
+        status => $r->{status}, value => $v,
         stored => $object->{stored} // 0, skipped => $object->{skipped} // 0,
         code => $object->{code} // '',
         error => $object->{error} // ($r->{status} == 200 ? '' : IM::HTTP::reason($r)),
     };
+}
+
+
+# A batch for a group whose members are others: its messages are stored, and
+# the members stay (keep) or become those of the batch (follow).  Returns the
+# result, and the batch as it was sent last.
+
+sub with_members {
+    my ($body, $first, $how) = @_;
+    my ($batch) = decode_json($body);
+    my ($id, @want) = ($batch->{conv_id}, @{ $batch->{conv_users} });
+    return ($first, $body) if $batch->{conv_type} != 1;
+
+    my $list = call("group/$id/list", '{}');
+    return ($first, $body) if $list->{status} != 200 || !@{ $list->{value} };
+    my @now = map { $_->{id} } @{ $list->{value} };
+    my ($owner, %now, %want) = ($now[0]);
+    @now{@now} = @want{@want} = ();
+    my @add = grep { !exists $now{$_} } @want;
+    my @remove = grep { !exists $want{$_} } @now;
+    return ($first, $body) if !@add && !@remove;
+
+    if ($how eq 'follow') {
+        my $new = $batch->{owner_id} // $want[0];
+        my @steps = (
+            (@add ? [ 'add/group/merber', { conv_id => $id, member => \@add } ] : ()),
+            ($new ne $owner ? [ "group/$id/transfer", { from_id => $owner, to_id => $new } ]
+                            : ()),
+            (@remove ? [ "group/$id/remove", { from_id => $new, member => \@remove } ] : ()),
+        );
+        for (@steps) {
+            my $r = call($_->[0], encode_json($_->[1]));
+            return ($r, $body) if $r->{status} != 200;
+        }
+    } else {
+        $batch->{conv_users} = \@now;
+        delete $batch->{owner_id};
+        $body = encode_json($batch);
+    }
+    return (call('import', $body), $body);
 }
 
 

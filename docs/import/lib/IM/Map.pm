@@ -207,7 +207,7 @@ sub read_pages {
 
         my $why = !ref $row ? 'not a JSON object'
                 : (grep { ref || !length($_ // '') } $to, $id, $from) ? 'field missing'
-                : ($time // '') !~ /^\d{1,15}$/ ? 'timestamp'
+                : ($time // '') !~ /^[1-9]\d{12}$/ ? 'timestamp'
                 : length(escape($id)) > 128 ? 'msg-id'
                 : undef;
         if (defined $why) { $self->skip($to, $id, $time, $why); next }
@@ -257,7 +257,7 @@ sub latest {
         my $n = 0;
         for my $m (sort { $a->{time} <=> $b->{time} } @kept) {
             my $id = $n++ ? "$first->[1]~$m->{time}" : $first->[1];
-            $sorted->add($first->[0], sprintf('%015d', $m->{time}), $m->{rank}, $id,
+            $sorted->add($first->[0], $m->{time}, $m->{rank}, $id,
                          @{ $m->{more} });
         }
         $self->{report}->count(renamed => 'msg-id of two messages: ~TIME added',
@@ -682,7 +682,8 @@ sub iso {
     my @d = ($date // '') =~ /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?\d*Z$/
         or return undef;
     my $s = eval { timegm($d[5], $d[4], $d[3], $d[2], $d[1] - 1, $d[0]) } // return undef;
-    return $s * 1000 + substr(($d[6] // '') . '000', 0, 3);
+    my $ms = $s * 1000 + substr(($d[6] // '') . '000', 0, 3);
+    return $ms >= 1e12 ? $ms : undef;           # times of the API have 13 digits
 }
 
 
