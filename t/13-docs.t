@@ -97,6 +97,7 @@ my %call_of = (
     conv_read => '/im/conv/{conv_id}/read', recall => '/im/msg/recall',
     hide => '/im/conv/{conv_id}/hide', readers => '/im/conv/{conv_id}/readers',
     user_set => '/im/user/set',
+    import => '/im/import', import_row => '/im/import',
     user => '/im/user/set', user_get => '/im/user/get',
     group_create => '/im/creat/group', group_add => '/im/add/group/merber',
     group_list => '/im/group/{conv_id}/list',

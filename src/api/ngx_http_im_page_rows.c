@@ -1,18 +1,21 @@
 
 #include "ngx_http_im_page_rows.h"
+#include "ngx_http_im_conv.h"
 #include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
 
 
 /* bytes; no row of a timeline is shorter */
-#define NGX_HTTP_IM_PAGE_ROW_MIN    32
+#define NGX_HTTP_IM_PAGE_ROW_MIN    22
 
 
 static void ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
 static void ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
-static ngx_uint_t ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args,
+static void ngx_http_im_page_cursor_look_up(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page, ngx_str_t *n);
+static ngx_uint_t ngx_http_im_page_cursor_found(ngx_http_im_page_t *page,
     ngx_http_im_reply_t *reply);
 static ngx_int_t ngx_http_im_page_recent_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
@@ -109,6 +112,24 @@ ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
 
     seq = cursor->len ? ngx_http_im_id_msg_seq(cursor) : 1;
 
+    page->cursor = *cursor;
+
+    if (seq == 0 && ngx_http_im_msg_id_escape(call->pool, &page->cursor)
+                    != NGX_OK)
+    {
+        call->pipeline->failed = 1;
+        return;
+    }
+
+    argv[6].data = n;
+    argv[6].len = ngx_sprintf(n, "%L", args->page_size + (cursor->len != 0))
+                  - n;
+
+    if (cursor->len && (call->imported || page->looked_up)) {
+        ngx_http_im_page_cursor_look_up(call, page, &argv[6]);
+        return;
+    }
+
     ngx_str_set(&argv[0], "ZRANGEBYSCORE");
     ngx_str_set(&argv[3], "+inf");
 
@@ -130,9 +151,6 @@ ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
     argv[2].len = ngx_sprintf(from, "%uL", seq) - from;
     ngx_str_set(&argv[4], "LIMIT");
     ngx_str_set(&argv[5], "0");
-    argv[6].data = n;
-    argv[6].len = ngx_sprintf(n, "%L", args->page_size + (cursor->len != 0))
-                  - n;
 
     page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                           NGX_HTTP_IM_CONV_TIMELINE,
@@ -140,19 +158,51 @@ ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
 }
 
 
+/* the same in an imported conversation, where any id may be any message's */
+
+static void
+ngx_http_im_page_cursor_look_up(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page, ngx_str_t *n)
+{
+    ngx_str_t                 argv[3];
+    ngx_http_im_page_args_t  *args;
+
+    static const ngx_http_im_key_e  keys[] = {
+        NGX_HTTP_IM_CONV_TIMELINE,
+        NGX_HTTP_IM_CONV_IMPORTED
+    };
+
+    args = call->args;
+    page->looked_up = 1;
+
+    argv[0] = page->cursor;
+    ngx_str_set(&argv[1], "");
+    argv[2] = *n;
+
+    if (args->before.len) {
+        ngx_str_set(&argv[1], "1");
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page cursor conv:\"%V\" is looked up job:%p",
+                   &call->conv_id, call->job);
+
+    page->timeline = ngx_http_im_call_script(call, NGX_HTTP_IM_READ,
+                                             NGX_HTTP_IM_SCRIPT_CURSOR,
+                                             &call->conv_id, keys, 2, argv, 3);
+}
+
+
 static ngx_uint_t
-ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args,
+ngx_http_im_page_cursor_found(ngx_http_im_page_t *page,
     ngx_http_im_reply_t *reply)
 {
-    ngx_str_t          *cursor;
-    ngx_http_im_row_t   row;
-
-    cursor = args->before.len ? &args->before : &args->after;
+    ngx_http_im_row_t  row;
 
     return reply->nelts
            && reply->elts[0].type == NGX_HTTP_IM_REPLY_STRING
            && ngx_http_im_row_parse(&row, &reply->elts[0].str) == NGX_OK
-           && ngx_http_im_str_eq(&row.id, cursor);
+           && ngx_http_im_str_eq(&row.id, &page->cursor);
 }
 
 
@@ -227,10 +277,16 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
 
     first = (args->before.len || args->after.len);
 
-    if (first && !ngx_http_im_page_cursor_found(args, reply)) {
+    if (first && !ngx_http_im_page_cursor_found(page, reply)) {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                        "im page cursor conv:\"%V\" not found rows:%ui job:%p",
                        &call->conv_id, reply->nelts, call->job);
+
+        if (page->shown.imported && !page->looked_up) {
+            page->looked_up = 1;
+            ngx_http_im_page_cursor_fetch(call, page);
+            return NGX_AGAIN;
+        }
 
         return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
     }

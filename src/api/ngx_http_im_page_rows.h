@@ -32,10 +32,13 @@ typedef struct {
     ngx_http_im_head_t        shown;      /* the head, parsed */
     ngx_str_t                 recent;     /* the hint, "": none */
     ngx_str_t                 rev;        /* of the head it was put with */
+    ngx_str_t                 cursor;     /* as rows have it */
     ngx_msec_t                sent;       /* when the timeline was fetched */
     ngx_http_im_messages_t    messages;
     unsigned                  optional:1; /* without a conversation the page
                                              is empty, not an error */
+    unsigned                  looked_up:1;  /* the cursor, among the ids of
+                                             imported messages */
 } ngx_http_im_page_t;
 
 
@@ -44,8 +47,8 @@ void ngx_http_im_page_rows_fetch(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
 
 /*
- * They become page->messages.  NGX_OK; NGX_AGAIN: the hint is old, and the
- * command was added; NGX_ERROR; or refused.
+ * They become page->messages.  NGX_OK; NGX_AGAIN: the hint is old, or the
+ * cursor is to be looked up, and the command was added; NGX_ERROR; or refused.
  */
 ngx_int_t ngx_http_im_page_rows_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
