@@ -219,6 +219,12 @@ is(fetch(undef, "$dir/x", '--url', 'http://127.0.0.1:1', '--jobs', 9), 2, 'more 
     is($?, 0, 'map') or diag($out);
     my @m = map { @{ decode_json($_)->{messages} } } split /\n/, slurp("$p/out/batches.jsonl");
     is(@m, 102, 'all but the recalled one');
+    my ($recall) = map { decode_json($_) } split /\n/, slurp("$p/out/recalls.jsonl");
+    is_deeply([ $recall->{call}, $recall->{body}{msg_id} ], [ 'msg/recall', $rows[97]{'msg-id'} ],
+              'whose text may have been loaded');
+    qx($tool map --dir $p --out $p/old --before 60s);
+    my $old = () = slurp("$p/old/batches.jsonl") =~ /"msg_id"/g;
+    ok($old >= 94 && $old < 98, "--before: $old");
     is($m[97]{msg}, 'edited', 'the later pull wins');
     is($m[-1]{msg}, 'new 3', 'new ones are there');
     my $report = decode_json(slurp("$p/out/report.json"));

@@ -15,7 +15,8 @@ use Test::Import;
 
 my $json = JSON::PP->new->utf8->canonical;
 my $t = Test::IM->new(workers => 2, conf_im => 'im_import on; im_reply full;',
-    conf_server => 'location /off/ { im_pass store; }')->start;
+    conf_server => 'location /off/ { im_pass store; }
+        location /recall/ { im_pass store; im_recall_window 0; }')->start;
 my $i = Test::Import->new($t);
 my $dir = $t->dir;
 my $url = $i->url;
@@ -78,6 +79,20 @@ my $url = $i->url;
     is($t->unread_in('bob', $g), 1, 'they are new messages');
     $i->run(load => '--url', $url, '--late', 'send', '--again', "$dir/late.jsonl");
     is(@{ $t->page($g) }, 3, 'and sent once');
+}
+
+
+# --- recalled between two pulls
+
+{
+    $i->run(load => '--url', $url, $i->file('r1.jsonl', $i->batch('rec1', [qw(a b)], 1, 2)));
+    my $recall = sub { $json->encode({ call => 'msg/recall',
+        body => { conv_id => 'rec1', msg_id => "rec1/$_[0]", from_id => $_[1] } }) };
+    my $file = $i->file('r2.jsonl', $recall->(1, 'b'), $recall->(9, 'b'));
+    is($i->run(load => '--url', $url, $file), 1, 'too late by default');
+    is($i->run(load => '--url', $url =~ s/im/recall/r, $file), 0, 'with im_recall_window 0')
+        or diag($i->out);
+    is_deeply($t->texts($t->page('rec1')), [ 'm2', '' ], 'the text is gone');
 }
 
 

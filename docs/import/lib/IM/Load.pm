@@ -21,7 +21,7 @@ use IM::JSON qw(decode_json encode_json string object);
 use IM::Pool;
 use IM::Progress;
 
-my $CALL = qr{^(?:user/set|conv/[^/]+/read|group/[^/]+/(?:alias|dismiss))$};
+my $CALL = qr{^(?:user/set|msg/recall|conv/[^/]+/read|group/[^/]+/(?:alias|dismiss))$};
 my $AHEAD = 8;                  # lines that wait for one process
 my $AHEAD_BYTES = 16 << 20;     # of all
 my $REFUSED_MAX = 100_000;
@@ -137,8 +137,8 @@ sub parse {
     return ($v->{conv_id} // '', 'import', $line) if !defined $v->{call};
     return ('', '', "not a call for a file: $v->{call}")
         if ref $v->{call} || $v->{call} !~ $CALL || ref $v->{body} ne 'HASH';
-    my (undef, $lane) = $v->{call} =~ m{^(conv|group)/([^/]+)/};
-    return ($lane // '', $v->{call}, encode_json($v->{body}));
+    my ($lane) = $v->{call} =~ m{^(?:conv|group)/([^/]+)/};
+    return ($lane // $v->{body}{conv_id} // '', $v->{call}, encode_json($v->{body}));
 }
 
 
@@ -326,6 +326,8 @@ sub work {
         if $r->{code} eq 'import_conflict' && $how->{members} ne 'refuse';
     $r = send_late($body, $r)
         if $r->{code} eq 'import_conflict' && $how->{late} eq 'send';
+    $r->{status} = 200      # a recalled message need not have been loaded
+        if $path eq 'msg/recall' && $r->{code} =~ /^(?:conv|msg)_not_found$/;
     delete $r->{value};
     return encode_json($r);
 }

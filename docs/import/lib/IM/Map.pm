@@ -6,6 +6,8 @@ package IM::Map;
 #
 #     OUT/users.jsonl           names and pictures, as calls of user/set
 #     OUT/batches.jsonl         one batch a line, a conversation's in order
+#     OUT/recalls.jsonl         messages recalled since an earlier pull, as calls
+#                               of msg/recall
 #     OUT/conversations.jsonl   what became of each conversation
 #     OUT/skipped.jsonl         each message that is not in a batch, and why
 #     OUT/files.jsonl           the files that messages refer to
@@ -227,6 +229,7 @@ sub latest {
     my ($self) = @_;
     my $rows = $self->{raw};
     my $sorted = $self->sorter(messages => '1,1', '2,2', '3,3');
+    $self->output('recalls.jsonl');
 
     while (my $first = $rows->take) {
         my @group = ($first);
@@ -248,6 +251,8 @@ sub latest {
                 $self->{report}->count(messages => $edit
                     ? 'superseded: with another content' : 'superseded: the same');
                 $self->skipped($to, $id, $time, 'superseded') if $edit;
+                $self->recall($to, $id, $from)
+                    if $same && is_recalled($same->{data}) && !is_recalled($data);
                 next;
             }
             push @kept, { time => $time, data => $data, walk => $walk,
@@ -269,6 +274,26 @@ sub latest {
     unlink $rows->{file};
     delete $self->{raw};
     $sorted->finish;
+}
+
+
+# A message that an earlier pull had with its text: where that was loaded, the
+# text is still there.
+
+sub recall {
+    my ($self, $to, $id, $from) = @_;
+    print { $self->{to}{'recalls.jsonl'} } object(call => string('msg/recall'),
+        body => object(conv_id => string(unescape($to)), msg_id => string(unescape($id)),
+                       from_id => string(unescape($from)))), "\n";
+    $self->{report}->count(changed => 'recalled since an earlier pull: recalls.jsonl');
+}
+
+
+sub is_recalled {
+    my ($json) = @_;
+    return 0 if index($json, '-127') < 0;
+    my ($data) = decode_json($json);
+    return (IM::Message->new->map({ data => $data }))[3] eq 'recalled' ? 1 : 0;
 }
 
 
@@ -476,9 +501,10 @@ sub message {
     ($id, $from) = (unescape($id), unescape($from));
     $time += 0;
 
-    my ($type, $msg, $lost, $kind) = $from =~ $USER_ID
-        ? $self->{mapper}->map({ data => $data, bin => $bin })
-        : (undef, 'from is not an id that the API takes');
+    my ($type, $msg, $lost, $kind) =
+          $time > $self->{before} ? (undef, 'newer than --before')
+        : $from !~ $USER_ID ? (undef, 'from is not an id that the API takes')
+        : $self->{mapper}->map({ data => $data, bin => $bin });
     if (!defined $type) {
         $self->skip($conv, $id, $time, $msg);
         return (undef, $msg);

@@ -14,6 +14,7 @@ my @PARTS = (
     [ kinds => 'Messages mapped, by kind' ],
     [ lost => 'No place in the new system' ],
     [ renamed => 'Changed ids' ],
+    [ changed => 'Changed between pulls' ],
     [ walks => 'Messages by walk' ],
     [ users => 'Users' ],
     [ unread => 'Unread counts' ],
