@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use File::Find;
 use File::Temp qw(tempdir);
 use JSON::PP qw(decode_json encode_json);
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -225,6 +226,10 @@ is(fetch(undef, "$dir/x", '--url', 'http://127.0.0.1:1', '--jobs', 9), 2, 'more 
     qx($tool map --dir $p --out $p/old --before 60s);
     my $old = () = slurp("$p/old/batches.jsonl") =~ /"msg_id"/g;
     ok($old >= 94 && $old < 98, "--before: $old");
+    my ($day, $ms) = (POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime $rows[50]{timestamp} / 1000),
+                      sprintf '%03d', $rows[50]{timestamp} % 1000);
+    qx($tool map --dir $p --out $p/old --before $day.${ms}Z);
+    is((() = slurp("$p/old/batches.jsonl") =~ /"msg_id"/g), 50, 'or a time');
     is($m[97]{msg}, 'edited', 'the later pull wins');
     is($m[-1]{msg}, 'new 3', 'new ones are there');
     my $report = decode_json(slurp("$p/out/report.json"));

@@ -23,6 +23,19 @@ my $sample = "$import/sample";
 my @sample = ('--tables', "$sample/_Conversation.0.jsonl", '--pages', "$sample/messages.json");
 
 
+# --- every option is in the help of its command, and no other
+
+{
+    my $source = slurp("$import/im-import");
+    while ($source =~ /^    (\w+) +=> \[ \\&\w+, qw\((.*?)\) \]/msg) {
+        my ($command, @options) = ($1, map { s/[=!].*//r } split ' ', $2);
+        my $help = qx($import/im-import $command --help);
+        my %has = map { s/^no-(?=app|conversations)//r => 1 } $help =~ /^ +--([a-z-]+)/mg;
+        is_deeply([ sort keys %has ], [ sort @options ], "$command --help");
+    }
+}
+
+
 # --- the samples
 
 {

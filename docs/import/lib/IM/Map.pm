@@ -502,7 +502,7 @@ sub message {
     $time += 0;
 
     my ($type, $msg, $lost, $kind) =
-          $time > $self->{before} ? (undef, 'newer than --before')
+          $time >= $self->{before} ? (undef, 'not before --before')
         : $from !~ $USER_ID ? (undef, 'from is not an id that the API takes')
         : $self->{mapper}->map({ data => $data, bin => $bin });
     if (!defined $type) {
