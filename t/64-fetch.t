@@ -1,5 +1,5 @@
 # im-import fetch, against a small server that pages as LeanCloud does: nothing
-# lost at page borders, waiting, resuming, windows, secrets.
+# lost at page borders, waiting, resuming, secrets.
 
 use strict;
 use warnings;
@@ -7,23 +7,16 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use File::Find;
-use File::Temp qw(tempdir);
-use JSON::PP qw(decode_json encode_json);
-use POSIX ();
+use JSON::PP qw(decode_json);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use Test::Fetch;
 use Test::IM;
 use Test::LeanCloud;
 
-my $tool = "$Test::IM::ROOT/docs/import/im-import";
-my $dir = tempdir('im-fetch-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-my ($app, $key) = ($Test::LeanCloud::APP, $Test::LeanCloud::KEY);
-my $out;
-
 # milliseconds with 1, 2, 3 ... messages over two conversations, so that page
-# borders fall between messages of one; ids as they are there, with + and _
+# borders fall between messages of one
 
 my (@rows, $time);
 my @convs = map { sprintf '%024x', $_ } 1 .. 3;
@@ -35,8 +28,6 @@ for my $group (1 .. 24) {
 my $proj = "$dir/a";
 mkdir $_ for $proj, "$proj/tables";
 table("$proj/tables/_Conversation.0.jsonl", @convs);
-$ENV{LC_APP_ID} = $app;
-$ENV{LC_MASTER_KEY} = $key;
 
 
 # --- secrets
@@ -179,136 +170,4 @@ is(fetch(undef, "$dir/x", '--url', 'http://127.0.0.1:1', '--jobs', 9), 2, 'more 
     ok($most > 1 && $most <= 8, "several at once, at most 8: $most");
 }
 
-
-# --- signatures
-
-{
-    my $lc = server('sign', rows => \@rows, signed => 1);
-    is(fetch($lc, "$dir/sign", '--auth', 'sign', '--tables', "$proj/tables"), 1,
-       'an app that demands signed history');
-    like($out, qr/403/, 'says so');
-    is(grep({ defined $_->{headers}{'x-lc-key'} } @{ $lc->requests }), 0, 'the key is never sent');
-    is(fetch($lc, "$dir/sign", '--auth', 'sign', '--client', 'u_lan',
-             '--tables', "$proj/tables"), 0, 'with --client');
-    is(pages("$dir/sign/pages/0001/conv/02/$convs[1]"),
-       grep({ $_->{to} eq $convs[1] } @rows), 'it is fetched');
-}
-
-
-# --- the window is pulled again: edits and recalls
-
-{
-    my $p = "$dir/window";
-    my $now = int(time * 1000);
-    my @rows = map { row($convs[0], $now - 10_000 * (100 - $_), "w $_") } 1 .. 100;
-    my $lc = server('window', rows => \@rows, limit => 9);
-    mkdir $_ for $p, "$p/tables";
-    table("$p/tables/_Conversation.0.jsonl", $convs[0]);
-    is(fetch($lc, $p), 0, 'the first pull');
-    $lc->stop;
-
-    $rows[98] = { %{ $rows[98] }, data => '{"_lctype":-1,"_lctext":"edited"}' };
-    $rows[97] = { %{ $rows[97] }, data => '{"_lctype":-127}' };
-    push @rows, row($convs[0], $now + $_, "new $_") for 1 .. 3;
-    $lc = server('window2', rows => \@rows, limit => 9);
-    is(fetch($lc, $p, '--window', '300s'), 0, 'the window');
-    my @new = pages("$p/pages/0002/app");
-    cmp_ok(@new, '>=', 33, 'has all of it');
-    cmp_ok(@new, '<=', 33 + 9, 'and no more than a page beyond');
-
-    $out = qx($tool map --dir $p 2>&1);
-    is($?, 0, 'map') or diag($out);
-    my @m = map { @{ decode_json($_)->{messages} } } split /\n/, slurp("$p/out/batches.jsonl");
-    is(@m, 102, 'all but the recalled one');
-    my ($recall) = map { decode_json($_) } split /\n/, slurp("$p/out/recalls.jsonl");
-    is_deeply([ $recall->{call}, $recall->{body}{msg_id} ], [ 'msg/recall', $rows[97]{'msg-id'} ],
-              'whose text may have been loaded');
-    qx($tool map --dir $p --out $p/old --before 60s);
-    my $old = () = slurp("$p/old/batches.jsonl") =~ /"msg_id"/g;
-    ok($old >= 94 && $old < 98, "--before: $old");
-    my ($day, $ms) = (POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime $rows[50]{timestamp} / 1000),
-                      sprintf '%03d', $rows[50]{timestamp} % 1000);
-    qx($tool map --dir $p --out $p/old --before $day.${ms}Z);
-    is((() = slurp("$p/old/batches.jsonl") =~ /"msg_id"/g), 50, 'or a time');
-    is($m[97]{msg}, 'edited', 'the later pull wins');
-    is($m[-1]{msg}, 'new 3', 'new ones are there');
-    my $report = decode_json(slurp("$p/out/report.json"));
-    is($report->{messages}{'superseded: with another content'}, 4, 'and the earlier ones are counted');
-}
-
 done_testing;
-
-
-sub row {
-    my ($to, $time, $text) = @_;
-    my $id = substr unpack('H*', pack 'd', rand) . "+_$time$text", 0, 22;
-    $id =~ tr/ /./;
-    return { 'msg-id' => sprintf('%s%05d', substr($id, 0, 17), scalar our $n++), to => $to,
-             'conv-id' => "${to}00000000", from => 'u_lan', timestamp => $time,
-             bin => JSON::PP::false, 'from-ip' => '203.0.113.7',
-             data => encode_json({ _lctype => -1, _lctext => $text }) };
-}
-
-
-sub table {
-    my ($file, @ids) = @_;
-    put($file, qq(#filetype:JSON-streaming {"type":"Class","class":"_Conversation"}\n)
-        . join '', map { encode_json({ objectId => $_, m => [qw(u_lan u_mo)],
-              name => 'n', createdAt => '2026-06-02T09:10:11.120Z' }) . "\n" } @ids);
-}
-
-
-sub server {
-    my ($name, %o) = @_;
-    return Test::LeanCloud->new("$dir/server-$name", %o)->start;
-}
-
-
-sub arguments {
-    my ($lc, $project, @more) = @_;
-    return ($tool, 'fetch', '--dir', $project, $lc ? ('--url', $lc->url) : (),
-            (grep { $_ eq '--wait' } @more) ? () : ('--wait', 0.05), @more);
-}
-
-
-sub start {
-    my @command = arguments(@_);
-    my $pid = fork // die "fork: $!";
-    return $pid if $pid;
-    open STDOUT, '>', "$dir/out";
-    open STDERR, '>&', \*STDOUT;
-    exec @command or die;
-}
-
-
-sub fetch {
-    my $pid = start(@_);
-    waitpid $pid, 0;
-    my $status = $? >> 8;
-    $out = slurp("$dir/out");
-    return $status;
-}
-
-
-# the rows of all pages, in order
-
-sub pages {
-    my ($path) = @_;
-    return map { @{ decode_json(slurp($_)) } } sort glob "$path/*.json";
-}
-
-
-sub everything {
-    my ($path) = @_;
-    my $all = '';
-    find(sub { $all .= slurp($_) if -f }, $path);
-    return $all;
-}
-
-
-sub put {
-    my ($file, $text) = @_;
-    open my $fh, '>', $file or die "$file: $!";
-    print {$fh} $text;
-    close $fh;
-}

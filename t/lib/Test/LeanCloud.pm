@@ -167,6 +167,10 @@ sub answer {
         $conv = $1;
         return $error->(404, 101, 'Conversation not found.') if $self->{missing}{$conv};
         $rows = [ grep { $_->{to} eq $conv } @{ $self->{rows} } ];
+    } elsif ($path =~ m{^/1\.2/rtm/service-conversations/([^/]+)/subscribers/([^/]+)/messages$}) {
+        my ($sys, $client) = ($1, $2);
+        $client =~ s/%([0-9A-F]{2})/chr hex $1/ge;
+        $rows = $self->{subscribers}{$sys}{$client} // [];
     } else {
         return $error->(404, 1, 'No such path.');
     }

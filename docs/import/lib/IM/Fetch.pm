@@ -4,6 +4,7 @@ package IM::Fetch;
 #
 #     DIR/pages/0001/app/000001.json          the walk over the whole app
 #     DIR/pages/0001/conv/c3/ID/000001.json   one for each conversation
+#     DIR/pages/0001/sys/ID/CLIENT/000001.json of a system conversation
 #     DIR/pages/0001/errors.jsonl             walks that ended with an error
 #
 # A directory below pages/ is one pull.  A walk goes from the newest to the
@@ -30,7 +31,7 @@ my $JOBS_MAX = 8;       # what the service bears
 
 
 # %o: dir, url, auth (key, sign), jobs, window (seconds), app, conversations,
-# tables, client, wait, tries, dry_run, quiet
+# tables, subscribers, client, wait, tries, dry_run, quiet
 
 sub run {
     my (%o) = @_;
@@ -248,8 +249,17 @@ sub walks {
     my $rows = $o->{conversations}
              ? IM::Tables::rows($files, '_Conversation') : sub { };
 
+    my $fh;
+    if (defined $o->{subscribers}) {
+        open $fh, '<', $o->{subscribers} or die "$o->{subscribers}: $!\n";
+    }
+
     return sub {
         return shift @first if @first;
+        if ($fh && defined(my $line = <$fh>)) {
+            return subscriber($line) // die "$o->{subscribers} line $.: conv_id and"
+                . " client_id are needed\n";
+        }
         while (my ($row) = $rows->()) {
             my $id = $row->{objectId} // '';
             next if $id !~ /^[0-9A-Za-z_-]{2,64}$/ || $row->{sys};
@@ -259,6 +269,19 @@ sub walks {
         }
         return;
     };
+}
+
+
+sub subscriber {
+    my ($line) = @_;
+    my ($row) = eval { decode_json($line) };
+    my ($conv, $client) = ref $row eq 'HASH' ? @$row{qw(conv_id client_id)} : ();
+    return undef if ($conv // '') !~ /^[0-9A-Za-z_-]{2,64}$/ || !length($client // '');
+
+    utf8::encode($client);
+    $client =~ s/([^A-Za-z0-9_-])/sprintf '%%%02X', ord $1/ge;
+    return { path => "1.2/rtm/service-conversations/$conv/subscribers/$client/messages",
+             id => $conv, dir => "sys/$conv/$client" };
 }
 
 

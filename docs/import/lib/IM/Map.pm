@@ -16,7 +16,8 @@ package IM::Map;
 use strict;
 use warnings;
 
-use File::Path qw(make_path remove_tree);
+use Digest::SHA qw(sha1_hex);
+use File::Path qw(make_path);
 use File::Temp ();
 use Time::Local qw(timegm);
 
@@ -45,9 +46,11 @@ sub run {
     $self->{tmp} = "$tmp";
     make_path($self->{out}) if !$o{dry_run};
 
+    $self->sorter(raw => '1,1', '2,2', '3,3r');
     $self->read_tables;
     $self->read_unread;
     $self->read_pages;
+    $self->{$_}->finish for qw(raw convs);
     $self->latest;
     $self->decide;
     $self->write_batches;
@@ -113,11 +116,15 @@ sub read_tables {
             $self->{owners}->add(escape($conv), escape($client))
                 if ($role // '') eq 'Owner' && defined $conv && defined $client;
         } elsif ($class eq '_SysMessage') {
-            $r->count(lost => 'messages to system conversations');
+            my $conv = ref $row->{conv} eq 'HASH' ? $row->{conv}{objectId} : undef;
+            my $place = sprintf '00003%016d', $order++;
+            $self->message_row({ %$row, to => ($conv // '') . '/' . ($row->{from} // ''),
+                                 'msg-id' => $row->{msgId} // $row->{objectId} },
+                               $place, $place);
         }
     }
 
-    $self->{$_}->finish for qw(convs users files owners);
+    $self->{$_}->finish for qw(users files owners);
 }
 
 
@@ -198,27 +205,55 @@ sub read_unread {
 
 sub read_pages {
     my ($self) = @_;
-    my $r = $self->{report};
-    my $raw = $self->sorter(raw => '1,1', '2,2', '3,3r');
-
     my $next = IM::Pages::rows($self->{dir}, $self->{pages});
     while (my ($row, $repaired, $version, $rank) = $next->()) {
-        $r->count(messages => 'rows');
-        my ($to, $id, $time, $from) = ref $row eq 'HASH'
-            ? @$row{qw(to msg-id timestamp from)} : ();
-
-        my $why = !ref $row ? 'not a JSON object'
-                : (grep { ref || !length($_ // '') } $to, $id, $from) ? 'field missing'
-                : ($time // '') !~ /^[1-9]\d{12}$/ ? 'timestamp'
-                : length(escape($id)) > 128 ? 'msg-id'
-                : undef;
-        if (defined $why) { $self->skip($to, $id, $time, $why); next }
-
-        $r->count(lost => 'repaired rows') if $repaired;
-        $raw->add(escape($to), escape($id), $version, $rank, $time, escape($from),
-                  $row->{bin} ? 1 : 0, encode_json($row->{data}));
+        $self->message_row($row, $version, $rank);
+        $self->{report}->count(lost => 'repaired rows') if $repaired;
     }
-    $raw->finish;
+}
+
+
+sub message_row {
+    my ($self, $row, $version, $rank) = @_;
+    my ($to, $id, $time, $from) = ref $row eq 'HASH'
+        ? @$row{qw(to msg-id timestamp from)} : ();
+
+    $self->{report}->count(messages => 'rows');
+
+    # conv-id is a key of the service; of a conversation it begins with its id
+
+    $to = $1 if !length($to // '') && ref $row eq 'HASH'
+                && ($row->{'conv-id'} // '') =~ /^([0-9a-f]{24})00000000$/;
+
+    my $why = ref $row ne 'HASH' ? 'not a JSON object'
+            : (grep { ref || !length($_ // '') } $to, $id, $from) ? 'field missing'
+            : ($time // '') !~ /^[1-9]\d{12}$/ ? 'timestamp'
+            : length(escape($id)) > 128 ? 'msg-id'
+            : undef;
+    ($to, $from, $why) = $self->system_row($to, $from, $time)
+        if !defined $why && $to =~ m{/};
+    return $self->skip($to, $id, $time, $why) if defined $why;
+
+    $self->{raw}->add(escape($to), escape($id), $version, $rank, $time, escape($from),
+                      $row->{bin} ? 1 : 0, encode_json($row->{data}));
+}
+
+
+# A message between a system conversation and a subscriber: a 1:1 of the two,
+# under the id that the API computes.
+
+sub system_row {
+    my ($self, $to, $from, $time) = @_;
+    my ($conv, $client) = split m{/}, $to, 2;
+
+    return ($conv, $from, 'system conversation') if $self->{system} ne 'pairs';
+    return ($conv, $from, 'subscriber is not an id that the API takes')
+        if $conv !~ $CONV_ID || $client !~ $USER_ID || $conv eq $client;
+
+    my $id = substr sha1_hex(join ' ', sort $conv, $client), 0, 24;
+    $self->{convs}->add($id, '', '0', encode_json({
+        members => [ $conv, $client ], unique => 1, time => $time, system => 1 }));
+    return ($id, $from eq $client ? $client : $conv, undef);
 }
 
 
@@ -229,6 +264,7 @@ sub latest {
     my ($self) = @_;
     my $rows = $self->{raw};
     my $sorted = $self->sorter(messages => '1,1', '2,2', '3,3');
+
     $self->output('recalls.jsonl');
 
     while (my $first = $rows->take) {
@@ -267,12 +303,12 @@ sub latest {
         }
         $self->{report}->count(renamed => 'msg-id of two messages: ~TIME added',
                                @kept - 1) if @kept > 1;
-        $self->{report}->count(walks => ('', 'seen by the walk of the app only',
-            'seen by walks of conversations only', 'seen by both')[$seen & 3]);
+        $self->{report}->count(walks => ('of system conversations',
+            'seen by the walk of the app only', 'seen by walks of conversations only',
+            'seen by both')[$seen & 3]);
     }
 
     unlink $rows->{file};
-    delete $self->{raw};
     $sorted->finish;
 }
 
@@ -313,9 +349,10 @@ sub decide {
         my %member = map { $_ => 1 } @{ $conv->{members} };
         my (%sender, @senders);
 
+        $self->{report}->count(conversations => 'rows') if $conv->{system};
         while ($convs->peek && $convs->peek->[0] eq $id) {
             $convs->take;
-            $self->{report}->count(conversations => 'superseded');
+            $self->{report}->count(conversations => 'superseded') if !$conv->{system};
         }
 
         $messages->take while $messages->peek && $messages->peek->[0] lt $id;

@@ -2,12 +2,14 @@ package IM::Pages;
 
 # Rows of stored pages, in the order of their pulls: DIR/pages as fetch leaves
 # it, then the files given.  Each file given is a pull of its own, a directory
-# is one pull with its files as pages.
+# is one pull with its files as pages.  A row without `to` gets that of its
+# walk; `to` of a walk of a subscriber is ID/CLIENT.
 
 use strict;
 use warnings;
 
 use IM::JSON qw(decode_json);
+use IM::Sort qw(unescape);
 use IM::Tables;
 
 
@@ -20,13 +22,15 @@ use IM::Tables;
 sub rows {
     my ($dir, $paths) = @_;
     my $next_file = files($dir, $paths);
-    my ($next, $pull, $kind, $page, $up, $n);
+    my ($next, $pull, $kind, $page, $up, $n, $to);
 
     return sub {
         while (1) {
             if (!$next) {
                 ($pull, $kind, $page, my $file) = $next_file->() or return;
                 (undef, $next) = IM::Tables::reader([ undef, $file ]);
+                ($to) = $kind == 1 ? $file =~ m{([^/]+)/[^/]+$}
+                      : $kind == 2 ? $file =~ m{([^/]+/[^/]+)/[^/]+$} : ();
                 $up = $file =~ /\.jsonl(?:\.gz)?$/;
                 $n = 0;
             }
@@ -34,6 +38,9 @@ sub rows {
             if (!defined $raw) { undef $next; next }
             $n++;
             my ($row, $repaired) = eval { decode_json($raw) };
+            if (defined $to && ref $row eq 'HASH') {
+                $row->{to} = unescape($to) if $kind == 2 || !length($row->{to} // '');
+            }
             my $place = $up ? sprintf '%08d%08d', $page, $n
                             : sprintf '%08d%08d', 99999999 - $page, 99999999 - $n;
             return ($row, $repaired, sprintf('%04d%d%08d%08d', $pull, $kind, $page, $n),
@@ -51,22 +58,26 @@ sub files {
     my $last = @pulls ? $pulls[-1] =~ s{.*/}{}r : 0;
     my (@todo, @files);
 
-    push @todo, map { my $p = $_ =~ s{.*/}{}r; ([ $p, 0, "$_/app" ], [ $p, 2, "$_/conv" ]) } @pulls;
-    push @todo, [ ++$last, -d $_ ? 0 : -1, $_ ] for @{ $paths || [] };
+    # kind, levels of directories above those with pages
 
-    # conv/ has directories of directories; they are read one at a time
+    for my $dir (@pulls) {
+        my $pull = $dir =~ s{.*/}{}r;
+        push @todo, [ $pull, 0, 0, "$dir/app" ], [ $pull, 1, 2, "$dir/conv" ],
+                    [ $pull, 2, 2, "$dir/sys" ];
+    }
+    push @todo, [ ++$last, 0, -d $_ ? 0 : -1, $_ ] for @{ $paths || [] };
 
     return sub {
         while (1) {
             return @{ shift @files } if @files;
-            my ($pull, $kind, $path) = @{ shift @todo // return };
-            if ($kind == -1) {
+            my ($pull, $kind, $levels, $path) = @{ shift @todo // return };
+            if ($levels < 0) {
                 -f $path or die "$path: $!\n";
                 return ($pull, 0, 1, $path);
             }
             my @names = names($path);
-            if ($kind >= 2) {
-                unshift @todo, map { [ $pull, $kind == 2 ? 3 : 1, "$path/$_" ] } @names;
+            if ($levels) {
+                unshift @todo, map { [ $pull, $kind, $levels - 1, "$path/$_" ] } @names;
                 next;
             }
             my $page = 0;
