@@ -23,7 +23,7 @@ use IM::Progress;
 
 my $CALL = qr{^(?:user/set|msg/recall|conv/[^/]+/read|group/[^/]+/(?:alias|dismiss))$};
 my $AHEAD = 8;                  # lines that wait for one process
-my $AHEAD_BYTES = 16 << 20;     # of all
+my $AHEAD_BYTES = 6 << 20;      # of all
 my $REFUSED_MAX = 100_000;
 my $SAMPLE = 1 << 20;           # of a file, at both ends, to tell it again
 my ($MESSAGES, $BYTES) = (1000, 4 << 20);
