@@ -53,6 +53,13 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
+    if (messages->nelts && message->row.seq == message[-1].row.seq
+        && !ngx_http_im_str_eq(&message->row.id, &message[-1].row.id))
+    {
+        return ngx_http_im_call_contradiction(call,
+                                    "two messages have the same sequence");
+    }
+
     messages->size += text->len;
 
     if (message->row.text.len >= NGX_HTTP_IM_WRITER_SHARED) {
@@ -62,6 +69,23 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
     messages->nelts++;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages)
+{
+    ngx_uint_t             i, n;
+    ngx_http_im_message_t  message, *elts;
+
+    n = messages->nelts;
+    elts = messages->elts;
+
+    for (i = 0; i < n / 2; i++) {
+        message = elts[i];
+        elts[i] = elts[n - 1 - i];
+        elts[n - 1 - i] = message;
+    }
 }
 
 

@@ -37,6 +37,9 @@ ngx_int_t ngx_http_im_messages_init(ngx_http_im_call_t *call,
 ngx_int_t ngx_http_im_message_add(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_str_t *text);
 
+/* the other way round */
+void ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages);
+
 /*
  * The answer, an array; parses the senders.  conv_id: as it is shown.  NGX_OK,
  * or refused.
