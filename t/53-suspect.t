@@ -22,10 +22,12 @@ my $t = Test::IM->new(
     conf_http => <<'CONF',
     im_cache off;
     im_redis direct { server unix:{{sock}}; }
+    im_redis patient { server unix:{{dir}}/p.sock; timeout 30s; }
     im_redis fake { server unix:{{dir}}/fake.sock; timeout 500ms; }
 CONF
     conf_server => <<'CONF',
         location /direct/ { im_pass direct; }
+        location /patient/ { im_pass patient; }
         location /fake/ { im_pass fake; }
 CONF
 );
@@ -57,7 +59,7 @@ sub load {
     my $end = time + $seconds;
     my $open = keys %conn;
     while ($open) {
-        my @can = $select->can_read(5 * $scale) or last;
+        my @can = $select->can_read(30 * $scale) or last;
         for my $s (@can) {
             my ($c, $name, $bytes, $since) = @{ $conn{$s} };
             my $r = $c->read_response;
@@ -164,9 +166,11 @@ for my $how ([ cut => reply => 0 ], [ cut => reply => 700 ], [ rst => reply => 1
 
 sub too_much {
     my ($name, $body) = @_;
-    $t->call("/im/conv/$small", {});
+    my @others = map { [ map { s{/im/}{/patient/}r } @$_ ] } \@neighbours, \@sends;
+    $t->call("/patient/conv/$small", {});
     my $had = $p->stat->{accepted};
-    my ($got) = load(0.3, hog => [ bytes("/im/conv/$big", $body) ], page => \@neighbours, send => \@sends);
+    my ($got) = load(0.3, hog => [ bytes("/patient/conv/$big", $body) ],
+                     page => $others[0], send => $others[1]);
     is_deeply([ map { sort keys %{ $got->{$_} } } qw(hog page send) ], [ 'store_error', 200, 200 ],
               "$name: his own 502") or diag explain $got;
     is($p->stat->{accepted}, $had, 'over the same connection');
@@ -188,7 +192,7 @@ for my $case ([ 'a string of 9 MB', 9e6, 1 ], [ 'two of them', 9e6, 2 ], [ '72 M
     too_much($name, { page_size => $n });
     $t->redis(ZREMRANGEBYSCORE => $key, 1e6, '+inf');
 }
-ok($t->page($big), 'and all is well again');
+ok($t->call("/patient/conv/$big", {}), 'and all is well again');
 
 
 # --- a server that closes the connection after the setup: not for ever at once
