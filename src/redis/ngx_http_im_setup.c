@@ -113,13 +113,7 @@ ngx_http_im_setup_add(const ngx_http_im_redis_conf_t *conf,
     ngx_str_t   argv[3];
     ngx_uint_t  i;
 
-    if (conf->password.len) {
-        ngx_str_set(&argv[0], "AUTH");
-        argv[1] = conf->username.len ? conf->username : conf->password;
-        argv[2] = conf->password;
-        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv,
-                            conf->username.len ? 3 : 2);
-    }
+    ngx_http_im_auth_add(&conf->auth, p);
 
     if (conf->database) {
         ngx_str_set(&argv[0], "SELECT");

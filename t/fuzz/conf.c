@@ -316,7 +316,7 @@ fuzz_store(ngx_http_im_redis_conf_t *store)
     fuzz_assert(store->timeout >= 1 && store->timeout <= 86400000);
     fuzz_assert(store->connect_timeout >= 1
                 && store->connect_timeout <= 86400000);
-    fuzz_assert(store->username.len == 0 || store->password.len);
+    fuzz_assert(store->auth.username.len == 0 || store->auth.password.len);
     fuzz_assert(store->settings.appendonly <= 1 && store->settings.always <= 1
                 && store->settings.min_replicas <= 1000);
 }
