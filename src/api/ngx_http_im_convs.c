@@ -256,14 +256,16 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
     ngx_http_im_convs_row_t **rows, ngx_uint_t n)
 {
     ngx_str_t                 argv[NGX_HTTP_IM_CONVS_ARGS];
-    ngx_uint_t                i, k, m, first;
+    ngx_uint_t                i, k, m, max, first;
     ngx_http_im_cmd_t        *cmd;
     ngx_http_im_convs_row_t  *row;
+
+    max = call->job->one_tag ? 1 : batch->max;
 
     for (i = 0; i < n; /* void */ ) {
         first = i;
 
-        for (m = 0; i < n && m < batch->max; i++) {
+        for (m = 0; i < n && m < max; i++) {
             row = rows[i];
 
             if ((row->peer.len == 0) != batch->group) {

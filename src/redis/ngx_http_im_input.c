@@ -121,6 +121,14 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
 
         out->last_reply = ngx_current_msec;
 
+        if (cmd->asking && !cmd->asked) {
+
+            /* the command itself is answered next */
+
+            cmd->asked = 1;
+            continue;
+        }
+
         if (cmd->kind != NGX_HTTP_IM_FENCE) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&in->held, q);

@@ -68,6 +68,9 @@ struct ngx_http_im_job_s {
     unsigned                     expired:1;
     unsigned                     late:1;       /* it got more time, once */
     unsigned                     released:1;
+
+    /* the store is a cluster: keys of one command have the same hash tag */
+    unsigned                     one_tag:1;
 };
 
 

@@ -31,6 +31,7 @@ typedef struct {
     ngx_str_t                     master;     /* its name; servers are then
                                                  Sentinels */
     ngx_http_im_auth_t            sentinel_auth;
+    ngx_flag_t                    cluster;    /* servers: some of its nodes */
     ngx_int_t                     database;
     ngx_int_t                     connections;
     ngx_int_t                     max_pending;

@@ -26,6 +26,7 @@ static ngx_http_im_caller_t *ngx_http_im_caller_find(
     ngx_http_im_callers_t *callers, ngx_rbtree_key_t key);
 static void ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
     ngx_http_im_caller_t *caller);
+static void ngx_http_im_flow_free(ngx_http_im_flow_t *flow);
 static void ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time);
 static void ngx_http_im_sched_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
@@ -167,14 +168,56 @@ ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
     for (flow = caller->flows; flow; flow = next) {
         next = flow->next;
 
-        if (flow->is_parked) {
-            ngx_queue_remove(&flow->parked);
-        }
-
-        ngx_free(flow);
+        ngx_http_im_flow_free(flow);
     }
 
     ngx_free(caller);
+}
+
+
+static void
+ngx_http_im_flow_free(ngx_http_im_flow_t *flow)
+{
+    if (flow->is_parked) {
+        ngx_queue_remove(&flow->parked);
+    }
+
+    ngx_free(flow);
+}
+
+
+void
+ngx_http_im_callers_forget(ngx_http_im_callers_t *callers,
+    ngx_http_im_sched_t *sched)
+{
+    ngx_rbtree_node_t      *node;
+    ngx_http_im_flow_t     *flow, **link;
+    ngx_http_im_caller_t   *caller;
+
+    if (callers->callers.root == &callers->sentinel) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(callers->callers.root, &callers->sentinel);
+         node;
+         node = ngx_rbtree_next(&callers->callers, node))
+    {
+        caller = (ngx_http_im_caller_t *)
+                     ((u_char *) node - offsetof(ngx_http_im_caller_t, node));
+
+        for (link = &caller->flows; *link; link = &(*link)->next) {
+            flow = *link;
+
+            if (flow->sched == sched) {
+                *link = flow->next;
+                ngx_http_im_flow_free(flow);
+                break;
+            }
+        }
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, callers->log, 0,
+                   "im callers forget sched:%p", sched);
 }
 
 
@@ -194,12 +237,13 @@ ngx_http_im_caller_size(ngx_http_im_caller_t *caller)
 
 void
 ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
-    ngx_http_im_stat_t *stat)
+    ngx_http_im_stat_t *stat, size_t *total)
 {
     ngx_memzero(sched, sizeof(ngx_http_im_sched_t));
 
     sched->flush = flush;
     sched->stat = stat;
+    sched->total = total;
 
     ngx_queue_init(&sched->parked);
 
@@ -537,6 +581,7 @@ ngx_http_im_flow_count(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow,
 
     flow->size += len;
     sched->size += len;
+    *sched->total += len;
 
     ngx_http_im_stat_add(sched->stat, NGX_HTTP_IM_STAT_WAITING, sign);
     ngx_http_im_stat_add(sched->stat, NGX_HTTP_IM_STAT_WAITING_BYTES, len);

@@ -7,6 +7,7 @@
 -- More ids than the limit are told by their number alone.
 local head = redis.call('GETRANGE', KEYS[1], 0, 28)
 if head == '' then return 'conv_not_found' end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 local who, limit, count = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[5])
 if who ~= '' and redis.call('HEXISTS', KEYS[2], who) == 0 then
     return 'not_member'

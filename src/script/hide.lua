@@ -5,6 +5,9 @@
 local user, group = ARGV[1], KEYS[2]
 local head = redis.call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
+if not group and string.sub(head, 1, 1) ~= '0' then
+    return {err = 'TRYAGAIN'}
+end
 if group then
     local pos = redis.call('HGET', group, user)
     if not pos then return 'not_member' end

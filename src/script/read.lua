@@ -6,6 +6,7 @@ local user, upto, msg, group = ARGV[1], ARGV[2], ARGV[3], KEYS[3]
 local call, sub = redis.call, string.sub
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 local seq, at, joined, hidden = tonumber(sub(head, 2, 16)), nil, '', ''
 if group then
     local pos = call('HGET', group, user)

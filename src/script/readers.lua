@@ -7,6 +7,7 @@ local call, sub = redis.call, string.sub
 local who, members = ARGV[1], KEYS[3]
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 local ids, pos = {}, {}
 if members then
     if who ~= '' and call('HEXISTS', members, who) == 0 then

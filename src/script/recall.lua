@@ -7,6 +7,7 @@ local call, sub = redis.call, string.sub
 local user, seq, msg, window = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 local _, text, owner
 if KEYS[3] then
     if call('HEXISTS', KEYS[3], user) == 0 then return 'not_member' end

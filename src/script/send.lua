@@ -1,5 +1,6 @@
 -- Stores a message.
--- KEYS: head, timeline, idempotency index, and for a group its members
+-- KEYS: head, timeline, idempotency index, and for a group its members;
+--       the head alone if none of them can exist (a slot that is moved)
 -- ARGV: from, type, escaped text, random part of the id,
 --       client_msg_id or "", window in ms,
 --       for a 1:1 whose users are known "A B " in the order of bytes, or "",
@@ -9,6 +10,8 @@
 local call, pcall, sub = redis.call, redis.pcall, string.sub
 local from, typ, text, cid, ids = ARGV[1], ARGV[2], ARGV[3], ARGV[5], ARGV[7]
 local group, who, peer = KEYS[4], ARGV[8], ''
+local rows = KEYS[2] or sub(KEYS[1], 1, -2) .. 'm'
+local index = KEYS[3] or sub(KEYS[1], 1, -2) .. 'i'
 local head = call('GETRANGE', KEYS[1], 0, 199)
 local t = call('TIME')
 local now = t[1] .. sub('000000' .. t[2], -6, -4)
@@ -19,6 +22,7 @@ if head == '' then
     seq, keep, other, rev = '1', who .. ids, '000000000000000', '000000'
     check = true
 else
+    if not KEYS[2] then return {err = 'TRYAGAIN'} end
     local last = sub(head, 17, 29)
     if now < last then now = last end
     if now - last >= 1000 then check = true end
@@ -42,9 +46,9 @@ else
 end
 local body = typ .. ' ' .. from .. ' ' .. text
 if cid ~= '' then
-    known = call('ZSCORE', KEYS[3], from .. ' ' .. cid)
+    known = call('ZSCORE', index, from .. ' ' .. cid)
     local row = known and tonumber(known) < tonumber(seq)
-        and call('ZRANGEBYSCORE', KEYS[2], known, known)[1]
+        and call('ZRANGEBYSCORE', rows, known, known)[1]
     if row then
         local sp = string.find(row, ' ', 1, true)
         if now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
@@ -60,8 +64,8 @@ if group and sub(head, 1, 1) == '2' then return 'dismissed' end
 -- A row of this sequence, which the head does not know, is of a write that
 -- was cut off.  In a busy conversation only a client_msg_id looks for it.
 if check then
-    local rows = call('ZRANGEBYSCORE', KEYS[2], seq, seq)
-    for i = 1, #rows do call('ZREM', KEYS[2], rows[i]) end
+    local cut = call('ZRANGEBYSCORE', rows, seq, seq)
+    for i = 1, #cut do call('ZREM', rows, cut[i]) end
 end
 local pad = sub('00000000000000' .. seq, -15)
 local id = seq .. '-' .. ARGV[4] .. ' ' .. now
@@ -77,34 +81,34 @@ else
 end
 -- the head comes last, and what precedes it is taken back if it is refused
 local function failed(r) return type(r) == 'table' and r.err end
-local r = pcall('ZADD', KEYS[2], seq, row)
-if head == '' and not failed(r) then r = pcall('ZADD', KEYS[3], '0', '') end
+local r = pcall('ZADD', rows, seq, row)
+if head == '' and not failed(r) then r = pcall('ZADD', index, '0', '') end
 if cid ~= '' and not failed(r) then
-    r = pcall('ZADD', KEYS[3], seq, from .. ' ' .. cid)
+    r = pcall('ZADD', index, seq, from .. ' ' .. cid)
 end
 if group and not failed(r) then r = pcall('HSET', group, from, seq) end
 if not failed(r) then r = pcall('SET', KEYS[1], value) end
 if failed(r) then
-    pcall('ZREM', KEYS[2], row)
-    if head == '' then pcall('ZREM', KEYS[3], '') end
+    pcall('ZREM', rows, row)
+    if head == '' then pcall('ZREM', index, '') end
     if known then
-        pcall('ZADD', KEYS[3], known, from .. ' ' .. cid)
+        pcall('ZADD', index, known, from .. ' ' .. cid)
     elseif cid ~= '' then
-        pcall('ZREM', KEYS[3], from .. ' ' .. cid)
+        pcall('ZREM', index, from .. ' ' .. cid)
     end
     if group then pcall('HSET', group, from, pos) end
     return r
 end
 -- every second time: forget what is older than the window, a few at a time
 if cid ~= '' and string.find(ARGV[4], '[02468ace]$') then
-    local old = call('ZRANGE', KEYS[3], 1, 8, 'WITHSCORES')
+    local old = call('ZRANGE', index, 1, 8, 'WITHSCORES')
     for i = 1, #old, 2 do
-        local row = call('ZRANGEBYSCORE', KEYS[2], old[i + 1], old[i + 1])[1]
+        local row = call('ZRANGEBYSCORE', rows, old[i + 1], old[i + 1])[1]
         local sp = row and string.find(row, ' ', 1, true)
         if sp and now - sub(row, sp + 1, sp + 13) < tonumber(ARGV[6]) then
             break
         end
-        call('ZREM', KEYS[3], old[i])
+        call('ZREM', index, old[i])
     end
 end
 return id .. peer

@@ -8,7 +8,9 @@ package Test::IM;
 #     is($r->status, 200);
 #     $t->done;
 #
-# new() takes: workers, conf_main, conf_http, conf_server, conf_im (inside
+# new() takes: cluster (1: a Redis Cluster, or its options; also with IM_CLUSTER
+# in the environment, unless it has options of a single Redis, or one => 'why'),
+# workers, conf_main, conf_http, conf_server, conf_im (inside
 # `location /im/`), store (body of the im_redis block), redis (0: none),
 # redis_args, redis_tcp (1: also listen on $t->redis_port), modules_before,
 # modules_after (files to load around the module), worker_connections,
@@ -42,6 +44,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::IM::Blocks;
 use Test::IM::Calls;
+use Test::IM::Cluster;
 use Test::IM::Conn;
 use Test::IM::OpenAPI;
 
@@ -78,6 +81,12 @@ sub new {
     $self->{sock} = "$self->{dir}/redis.sock";
     $self->{$_} = free_port() for qw(port h2_port);
     $self->{redis_port} = free_port() if $self->{redis_tcp};
+
+    $self->{cluster} //= $ENV{IM_CLUSTER} && $self->{redis}
+        && !$self->needs_one(%opt);
+    $self->{cluster} &&= Test::IM::Cluster->new($self,
+        ref $self->{cluster} ? %{ $self->{cluster} } : ());
+
     $self->{store} //= 'server unix:{{sock}};';
     $live{$self->{dir}} = $self;
 
@@ -85,8 +94,32 @@ sub new {
 }
 
 
+# With IM_CLUSTER: does this site need a single Redis?  A file that begins with
+# such a one is skipped.
+
+sub needs_one {
+    my ($self, %opt) = @_;
+    my @why = grep { exists $opt{$_} } qw(one redis_args redis_tcp);
+    push @why, 'store' if ($opt{store} // '{{sock}}') !~ /\{\{sock\}\}/;
+    plan(skip_all => 'needs a single Redis, not a cluster: '
+         . ($opt{one} || "@why"))
+        if @why && !Test::More->builder->current_test;
+    return @why;
+}
+
+
+# the same store in the configuration of another site
+
+sub servers {
+    my $self = shift;
+    return $self->{cluster} ? $self->{cluster}->store
+                            : "server unix:$self->{sock};";
+}
+
+
 sub dir        { $_[0]{dir} }
 sub sock       { $_[0]{sock} }
+sub cluster    { $_[0]{cluster} }
 sub port       { $_[0]{port} }
 sub h2_port    { $_[0]{h2_port} }
 sub redis_port { $_[0]{redis_port} }
@@ -101,8 +134,8 @@ sub start {
     # not within a time that a test measures
     Test::IM::OpenAPI::load() if $Test::IM::OpenAPI::ON;
 
-    my $conf = $self->write_file('nginx.conf', $self->conf);
     $self->start_redis if $self->{redis};
+    my $conf = $self->write_file('nginx.conf', $self->conf);
 
     my @cmd = ($self->binary, '-p', $self->{dir}, '-c', $conf,
                '-e', "$self->{dir}/error.log");
@@ -180,6 +213,10 @@ $im
     }
 }
 CONF
+    if ($self->{cluster}) {
+        my $servers = $self->servers;
+        $text =~ s/server unix:\{\{sock\}\};/$servers/g;
+    }
     $text =~ s/\{\{(dir|sock|port|h2_port|redis_port)\}\}/$o{$1}/g;
     return $text;
 }
@@ -374,6 +411,13 @@ sub kept {      # the kept-alive connection of this process
 
 sub start_redis {
     my $self = shift;
+
+    if ($self->{cluster}) {
+        return $self->{cluster}->restart if $self->{cluster}->nodes;
+        $self->{cluster}->start;
+        return;
+    }
+
     $self->{redis_pid} = $self->spawn('redis.out', $REDIS,
         '--port', $self->{redis_port} || 0, '--bind', '127.0.0.1',
         '--unixsocket', $self->{sock}, '--dir', $self->{dir},
@@ -387,6 +431,7 @@ sub start_redis {
 
 sub stop_redis {
     my ($self, $signal) = @_;
+    return $self->{cluster}->stop($signal) if $self->{cluster};
     my $pid = delete $self->{redis_pid} or return;
     delete $self->{resp};
     kill CONT => $pid if !$signal;
@@ -396,12 +441,18 @@ sub stop_redis {
 }
 
 
-sub signal_redis { kill $_[1], $_[0]{redis_pid} }
+
+sub signal_redis {
+    my ($self, $signal) = @_;
+    kill $signal, $self->{cluster} ? $self->{cluster}->pids
+                                   : $self->{redis_pid};
+}
 
 
 # reply of one command: string, number, array reference or undef; dies on -ERR
 sub redis {
     my ($self, @cmd) = @_;
+    return $self->{cluster}->redis(@cmd) if $self->{cluster};
     delete $self->{resp} if $self->{resp} && $self->{resp_pid} != $$;
     $self->{resp_pid} = $$;
     my $c = $self->{resp} ||= Test::IM::Conn->new(
@@ -480,6 +531,7 @@ sub cleanup {
     return if $self->{owner} != $$ || !delete $live{$self->{dir}};
     local ($?, $@, $!);
     delete @$self{qw(conn resp)};
+    $self->{cluster}->stop if $self->{cluster};
     for my $pid (grep { $_ } @$self{qw(nginx redis_pid)}) {
         kill CONT => $pid;
         kill TERM => $pid;
