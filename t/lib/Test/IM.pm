@@ -441,7 +441,6 @@ sub stop_redis {
 }
 
 
-
 sub signal_redis {
     my ($self, $signal) = @_;
     kill $signal, $self->{cluster} ? $self->{cluster}->pids
