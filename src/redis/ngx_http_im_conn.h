@@ -6,12 +6,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <ngx_event_connect.h>
 
 #include "ngx_http_im_addrs.h"
 #include "ngx_http_im_backoff.h"
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_input.h"
+#include "ngx_http_im_open.h"
 #include "ngx_http_im_output.h"
 #include "ngx_http_im_stat.h"
 
@@ -62,6 +62,7 @@ typedef struct {
     ngx_http_im_addrs_t       addrs;
     ngx_str_t                *store;         /* name, for the log */
     ngx_msec_t                connect_timeout;
+    ngx_http_im_tls_t        *tls;           /* NULL: not used */
     u_char                   *buf;           /* recv() fills it */
     size_t                    size;
     ngx_pool_t               *pool;          /* of the node */
@@ -83,8 +84,7 @@ typedef struct {
 
 struct ngx_http_im_conn_s {
     ngx_http_im_endpoint_t   *endpoint;
-    ngx_peer_connection_t     peer;
-    ngx_http_im_addr_t        addr;          /* of the peer */
+    ngx_http_im_open_t        open;          /* its address, the peer */
     ngx_uint_t                tried;         /* addresses, in a row */
     ngx_connection_t         *connection;    /* NULL in DOWN */
     ngx_uint_t                serial;        /* of the nginx connection */

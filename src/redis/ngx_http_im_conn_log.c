@@ -42,7 +42,7 @@ ngx_http_im_conn_log_ready(ngx_http_im_conn_log_t *cl,
     ngx_http_im_log_limit(&cl->limits[NGX_HTTP_IM_CONN_LOG_REACHABLE],
                           NGX_LOG_NOTICE, 0,
                           "im store \"%V\": %V is reachable again",
-                          conn->endpoint->store, conn->peer.name);
+                          conn->endpoint->store, conn->open.peer.name);
 }
 
 
@@ -88,7 +88,7 @@ ngx_http_im_conn_log_closed(ngx_http_im_conn_log_t *cl,
 
     ngx_http_im_log_limit(&cl->limits[i], level, err,
                           "im store \"%V\": %s %V: %s%s%V%s",
-                          conn->endpoint->store, what, conn->peer.name, reason,
-                          conn->words.len ? ": \"" : "", &conn->words,
+                          conn->endpoint->store, what, conn->open.peer.name,
+                          reason, conn->words.len ? ": \"" : "", &conn->words,
                           conn->words.len ? "\"" : "");
 }

@@ -79,6 +79,7 @@ ngx_http_im_node_init(ngx_http_im_node_t *node, ngx_pool_t *pool,
     endpoint->data = node;
     endpoint->store = (ngx_str_t *) &conf->name;
     endpoint->connect_timeout = conf->connect_timeout;
+    endpoint->tls = conf->tls.enable ? (ngx_http_im_tls_t *) &conf->tls : NULL;
     endpoint->buf = buf;
     endpoint->size = size;
     endpoint->pool = pool;
@@ -513,7 +514,7 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
 
     node = conn->endpoint->data;
 
-    ngx_http_im_settings_log(&node->conf->name, conn->peer.name,
+    ngx_http_im_settings_log(&node->conf->name, conn->open.peer.name,
                              setup->evicts && !node->evicts,
                              setup->unmet, node->unmet, setup->refused,
                              node->jobs->log);

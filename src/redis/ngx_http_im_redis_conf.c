@@ -121,6 +121,15 @@ ngx_http_im_redis_conf_check_servers(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (store->tls.enable == 1 && server->naddrs
+        && server->addrs->sockaddr->sa_family == AF_UNIX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ssl on\" and a unix socket in im_redis \"%V\": "
+                           "Redis has TLS on TCP ports only", &store->name);
+        return NGX_ERROR;
+    }
+
     if (store->servers.nelts > 1 && store->cluster != 1) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "a second \"server\" in im_redis \"%V\": these would "

@@ -406,9 +406,9 @@ ngx_http_im_slot_map_update(ngx_http_im_slot_map_t *map,
                          2 * sizeof(ngx_uint_t));
         ngx_crc32_update(&crc, (u_char *) &range.port, sizeof(in_port_t));
         ngx_crc32_update(&crc, range.host.len ? range.host.data
-                                              : conn->addr.name.data,
+                                              : conn->open.addr.name.data,
                          range.host.len ? range.host.len
-                                        : conn->addr.name.len);
+                                        : conn->open.addr.name.len);
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, map->jobs->log, 0,
@@ -481,7 +481,7 @@ ngx_http_im_slot_map_replace(ngx_http_im_slot_map_t *map,
                   "im store \"%V\": %ui of its %ui slots are on %ui nodes, as "
                   "%V tells",
                   &map->conf->name, n, (ngx_uint_t) NGX_HTTP_IM_SLOTS,
-                  ngx_http_im_nodes_wanted(nodes), conn->peer.name);
+                  ngx_http_im_nodes_wanted(nodes), conn->open.peer.name);
 
     map->known = 1;
 
@@ -553,13 +553,13 @@ ngx_http_im_slot_map_node_get(ngx_http_im_slot_map_t *map,
 
     if (host.len == 0) {
 
-        if (conn->addr.sockaddr.sockaddr.sa_family == AF_UNIX) {
+        if (conn->open.addr.sockaddr.sockaddr.sa_family == AF_UNIX) {
             return NULL;
         }
 
         host.data = addr;
-        host.len = ngx_sock_ntop(&conn->addr.sockaddr.sockaddr,
-                                 conn->addr.socklen, addr,
+        host.len = ngx_sock_ntop(&conn->open.addr.sockaddr.sockaddr,
+                                 conn->open.addr.socklen, addr,
                                  NGX_SOCKADDR_STRLEN, 0);
     }
 

@@ -7,7 +7,10 @@
 #include <ngx_core.h>
 
 
-/* the ssl directives of an im_redis block */
+/*
+ * The ssl directives of an im_redis block, and what nginx makes of them.  All
+ * servers of the block have the same, those that are discovered later as well.
+ */
 
 typedef struct {
     ngx_flag_t    enable;
@@ -17,6 +20,10 @@ typedef struct {
     ngx_str_t     certificate;
     ngx_str_t     certificate_key;
     ngx_str_t     name;             /* in certificates of the servers */
+
+#if (NGX_SSL)
+    ngx_ssl_t     ssl;              /* ssl.ctx is NULL: TLS is not used */
+#endif
 } ngx_http_im_tls_t;
 
 

@@ -12,16 +12,19 @@ package Test::IM;
 # in the environment, unless it has options of a single Redis, or one => 'why'),
 # workers, conf_main, conf_http, conf_server, conf_im (inside
 # `location /im/`), store (body of the im_redis block), redis (0: none),
-# redis_args, redis_tcp (1: also listen on $t->redis_port), modules_before,
-# modules_after (files to load around the module), worker_connections,
-# log_format.  In all texts {{dir}}, {{sock}}, {{port}}, {{h2_port}} and
-# {{redis_port}} are filled in.
+# redis_args, redis_tcp (1: also listen on $t->redis_port), tls (1: also listen
+# with TLS on $t->tls_port, or what issue() of Test::IM::TLS takes),
+# modules_before, modules_after (files to load around the module),
+# worker_connections, log_format.  In all texts {{dir}}, {{sock}}, {{port}},
+# {{h2_port}}, {{redis_port}}, {{tls_port}} and {{tls}} (directives for the
+# authority of the tests) are filled in.
 #
 # Every response of a location that has im_pass is checked against
 # docs/openapi.yaml.
 #
 # Environment: IM_NGINX, IM_MODULE, IM_NDK ('' for one that is built in),
-# IM_REDIS_SERVER (the store's program), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
+# IM_REDIS_SERVER (the store's program), IM_TLS (1: nginx uses TLS where a test
+# has "server unix:{{sock}};"), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
 # the directory), IM_SCALE (stretch all deadlines), IM_OPENAPI (0: responses
 # are not checked).
 
@@ -47,6 +50,7 @@ use Test::IM::Calls;
 use Test::IM::Cluster;
 use Test::IM::Conn;
 use Test::IM::OpenAPI;
+use Test::IM::TLS;
 
 use parent -norequire, 'Test::IM::Calls';
 
@@ -87,6 +91,8 @@ sub new {
     $self->{cluster} &&= Test::IM::Cluster->new($self,
         ref $self->{cluster} ? %{ $self->{cluster} } : ());
 
+    $self->{tls} //= $ENV{IM_TLS} && $self->{redis} && !$self->{cluster};
+    $self->{tls_port} = free_port() if $self->{tls};
     $self->{store} //= 'server unix:{{sock}};';
     $live{$self->{dir}} = $self;
 
@@ -123,6 +129,7 @@ sub cluster    { $_[0]{cluster} }
 sub port       { $_[0]{port} }
 sub h2_port    { $_[0]{h2_port} }
 sub redis_port { $_[0]{redis_port} }
+sub tls_port   { $_[0]{tls_port} }
 sub master_pid { $_[0]{nginx} }
 sub error_log  { slurp("$_[0]{dir}/error.log") }
 sub access_log { slurp("$_[0]{dir}/access.log") }
@@ -134,6 +141,7 @@ sub start {
     # not within a time that a test measures
     Test::IM::OpenAPI::load() if $Test::IM::OpenAPI::ON;
 
+    $self->make_certificates if $self->{tls};
     $self->start_redis if $self->{redis};
     my $conf = $self->write_file('nginx.conf', $self->conf);
 
@@ -217,7 +225,10 @@ CONF
         my $servers = $self->servers;
         $text =~ s/server unix:\{\{sock\}\};/$servers/g;
     }
-    $text =~ s/\{\{(dir|sock|port|h2_port|redis_port)\}\}/$o{$1}/g;
+    $text =~ s/server unix:\{\{sock\}\};/server 127.0.0.1:{{tls_port}}; {{tls}}/g
+        if $ENV{IM_TLS} && $o{tls};
+    $o{tls} = "ssl on; ssl_trusted_certificate $o{dir}/ca.pem;";
+    $text =~ s/\{\{(dir|sock|port|h2_port|redis_port|tls_port|tls)\}\}/$o{$1}/g;
     return $text;
 }
 
@@ -421,11 +432,32 @@ sub start_redis {
     $self->{redis_pid} = $self->spawn('redis.out', $REDIS,
         '--port', $self->{redis_port} || 0, '--bind', '127.0.0.1',
         '--unixsocket', $self->{sock}, '--dir', $self->{dir},
-        '--save', '', '--appendonly', 'no', @{ $self->{redis_args} || [] });
+        '--save', '', '--appendonly', 'no', $self->tls_args,
+        @{ $self->{redis_args} || [] });
     $self->poll(10, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
         or croak "$REDIS did not start: "
             . slurp("$self->{dir}/redis.out");
     return $self->{redis_pid};
+}
+
+
+sub make_certificates {
+    my $self = shift;
+    return $self->{ca} if $self->{ca};
+    $self->{ca} = Test::IM::TLS->new($self->{dir});
+    $self->{ca}->issue('redis', ref $self->{tls} ? %{ $self->{tls} } : ());
+    return $self->{ca};
+}
+
+
+sub tls_args {
+    my $self = shift;
+    return if !$self->{tls};
+    $self->make_certificates;
+    return ('--tls-port', $self->{tls_port}, '--tls-auth-clients', 'no',
+            map { ("--tls-$_->[0]-file", "$self->{dir}/$_->[1]") }
+                [ cert => 'redis.pem' ], [ key => 'redis.key' ],
+                [ 'ca-cert' => 'ca.pem' ]);
 }
 
 
