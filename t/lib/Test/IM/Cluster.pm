@@ -276,6 +276,7 @@ sub start {
         '--cluster-config-file', 'nodes.conf', '--dir', $self->{dir},
         '--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', 0,
         '--cluster-allow-replica-migration', 'no',
+        '--cluster-require-full-coverage', 'no',
         @{ $cluster->{args} } ];
     $self->run;
     return $self;
