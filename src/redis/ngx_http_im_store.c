@@ -67,6 +67,8 @@ static ngx_int_t
 ngx_http_im_store_init(ngx_http_im_store_t *store,
     ngx_http_im_redis_conf_t *conf)
 {
+    ngx_uint_t  max;
+
     store->conf = conf;
 
     if (ngx_http_im_jobs_init(&store->jobs, conf->stat, ngx_cycle->log)
@@ -79,10 +81,20 @@ ngx_http_im_store_init(ngx_http_im_store_t *store,
                                &ngx_http_im_store_deadlines_handlers, store,
                                &store->jobs);
 
+    max = 1;
+
+    if (conf->cluster) {
+
+        /* three quarters of what a worker has are left to clients */
+
+        max = ngx_cycle->connection_n / 4 / conf->connections;
+        max = ngx_max(max, conf->servers.nelts);
+        max = ngx_min(max, NGX_HTTP_IM_NODES_MAX);
+    }
+
     /* number 0 is no node of a cluster */
 
-    if (ngx_http_im_nodes_init(&store->nodes, conf, &store->jobs,
-                               conf->cluster ? NGX_HTTP_IM_NODES_MAX : 1,
+    if (ngx_http_im_nodes_init(&store->nodes, conf, &store->jobs, max,
                                conf->cluster)
         != NGX_OK)
     {
