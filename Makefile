@@ -1,6 +1,7 @@
 # make            the module: build/ngx_http_im_module.so
 # make run        serve it here, until Ctrl-C (PORT=8080)
-# make test       install what is needed, build, run all of prove
+# make test       install what is needed, build, run all of prove (CLUSTER=1:
+#                 on a Redis Cluster)
 
 MODULES ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 PROVE   ?= prove -I t/lib
@@ -24,7 +25,7 @@ test:
 	    libyaml-libyaml-perl libyaml-pp-perl python3-jsonschema \
 	    $(if $(filter true,$(CI)),clang libclang-rt-dev)
 	@$(MAKE) --no-print-directory all lint
-	@IM_OPENAPI=$${IM_OPENAPI-1} $(PROVE) $(TESTS)
+	@IM_OPENAPI=$${IM_OPENAPI-1} IM_CLUSTER=$(CLUSTER) $(PROVE) $(TESTS)
 
 lint: all
 	@t/tools/lint
