@@ -1,5 +1,6 @@
 # make            the module: build/ngx_http_im_module.so
-# make run        serve it here, until Ctrl-C (PORT=8080)
+# make run        serve it here, until Ctrl-C (PORT=8080; CLUSTER=1: on a Redis
+#                 Cluster)
 # make test       install what is needed, build, run all of prove (CLUSTER=1:
 #                 on a Redis Cluster)
 
@@ -17,7 +18,7 @@ deps:
 	@t/tools/deps
 
 run: deps all
-	@t/tools/run
+	@CLUSTER=$(CLUSTER) t/tools/run
 
 test:
 	@t/tools/deps libjson-pp-perl nghttp2-client libnginx-mod-nchan \

@@ -221,7 +221,7 @@ $im
     }
 }
 CONF
-    if ($self->{cluster}) {
+    if ($self->{cluster} && $self->{cluster}->nodes) {
         my $servers = $self->servers;
         $text =~ s/server unix:\{\{sock\}\};/$servers/g;
     }
