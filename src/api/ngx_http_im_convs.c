@@ -19,7 +19,7 @@ typedef struct {
     ngx_uint_t    whole;
     ngx_uint_t    script;     /* NGX_HTTP_IM_SCRIPTS: MGET */
     ngx_uint_t    nkeys;      /* of each row */
-    ngx_uint_t    max;        /* rows in one command */
+    ngx_uint_t    max;        /* rows in one command, if they fit */
 } ngx_http_im_convs_batch_t;
 
 
@@ -261,6 +261,10 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
     ngx_http_im_convs_row_t  *row;
 
     max = call->job->one_tag ? 1 : batch->max;
+
+    if (batch->whole) {
+        max = ngx_min(max, ngx_http_im_call_heads_max(call->options));
+    }
 
     for (i = 0; i < n; /* void */ ) {
         first = i;

@@ -60,7 +60,7 @@ ngx_http_im_cluster_create(ngx_http_im_nodes_t *nodes)
 
     /* the rest of what may be pending is left to commands with a node */
 
-    ngx_http_im_delay_init(&cluster->delay,
+    ngx_http_im_delay_init(&cluster->delay, &cluster->jobs->delayed,
                            (nodes->conf->max_pending + 3) / 4,
                            ngx_http_im_cluster_resend, cluster,
                            nodes->jobs->log);
@@ -97,7 +97,7 @@ ngx_http_im_cluster_node(ngx_http_im_cluster_t *cluster,
 const char *
 ngx_http_im_cluster_reason(ngx_http_im_cluster_t *cluster)
 {
-    if (cluster->delay.n >= cluster->delay.max) {
+    if (cluster->jobs->delayed >= cluster->delay.max) {
         return "too many commands wait for their slots";
     }
 
@@ -116,16 +116,6 @@ ngx_http_im_cluster_wait(ngx_http_im_cluster_t *cluster,
     }
 
     ngx_http_im_slot_map_refresh(&cluster->map);
-}
-
-
-void
-ngx_http_im_cluster_drop(ngx_http_im_cluster_t *cluster,
-    ngx_http_im_cmd_t *cmd)
-{
-    ngx_http_im_delay_remove(&cluster->delay, cmd);
-
-    cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
 }
 
 

@@ -36,10 +36,8 @@ ngx_http_im_node_t *ngx_http_im_cluster_node(ngx_http_im_cluster_t *cluster,
 /* why a command may not wait for a node to be known, or NULL */
 const char *ngx_http_im_cluster_reason(ngx_http_im_cluster_t *cluster);
 
-/* a command waits for a node; is over while it does */
+/* a command waits for a node, see ngx_http_im_delay.h */
 void ngx_http_im_cluster_wait(ngx_http_im_cluster_t *cluster,
-    ngx_http_im_cmd_t *cmd);
-void ngx_http_im_cluster_drop(ngx_http_im_cluster_t *cluster,
     ngx_http_im_cmd_t *cmd);
 
 

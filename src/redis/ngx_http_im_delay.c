@@ -12,11 +12,13 @@ static void ngx_http_im_delay_timer_handler(ngx_event_t *ev);
 
 
 void
-ngx_http_im_delay_init(ngx_http_im_delay_t *delay, ngx_uint_t max,
-    ngx_http_im_delay_handler_pt handler, void *data, ngx_log_t *log)
+ngx_http_im_delay_init(ngx_http_im_delay_t *delay, ngx_uint_t *n,
+    ngx_uint_t max, ngx_http_im_delay_handler_pt handler, void *data,
+    ngx_log_t *log)
 {
     ngx_queue_init(&delay->queue);
 
+    delay->n = n;
     delay->max = max;
     delay->handler = handler;
     delay->data = data;
@@ -41,7 +43,7 @@ ngx_http_im_delay_exit(ngx_http_im_delay_t *delay)
 ngx_int_t
 ngx_http_im_delay_add(ngx_http_im_delay_t *delay, ngx_http_im_cmd_t *cmd)
 {
-    if (delay->n >= delay->max) {
+    if (*delay->n >= delay->max) {
         return NGX_DECLINED;
     }
 
@@ -57,26 +59,18 @@ ngx_http_im_delay_add(ngx_http_im_delay_t *delay, ngx_http_im_cmd_t *cmd)
         cmd->delays++;
     }
 
-    delay->n++;
+    (*delay->n)++;
     ngx_queue_insert_tail(&delay->queue, &cmd->queue);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, delay->log, 0,
                    "im cmd:%p job:%p delayed, delays:%ui all:%ui",
-                   cmd, cmd->job, (ngx_uint_t) cmd->delays, delay->n);
+                   cmd, cmd->job, (ngx_uint_t) cmd->delays, *delay->n);
 
     if (!delay->timer.timer_set) {
         ngx_add_timer(&delay->timer, NGX_HTTP_IM_DELAY_TICK);
     }
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_im_delay_remove(ngx_http_im_delay_t *delay, ngx_http_im_cmd_t *cmd)
-{
-    delay->n--;
-    ngx_queue_remove(&cmd->queue);
 }
 
 
@@ -94,7 +88,7 @@ ngx_http_im_delay_wake(ngx_http_im_delay_t *delay)
         cmd->due = ngx_current_msec;
     }
 
-    if (delay->n) {
+    if (*delay->n) {
         ngx_add_timer(&delay->timer, 1);
     }
 }
@@ -121,12 +115,13 @@ ngx_http_im_delay_timer_handler(ngx_event_t *ev)
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
 
         if ((ngx_msec_int_t) (cmd->due - ngx_current_msec) <= 0) {
-            ngx_http_im_delay_remove(delay, cmd);
+            (*delay->n)--;
+            ngx_queue_remove(q);
             ngx_queue_insert_tail(&due, q);
         }
     }
 
-    if (delay->n) {
+    if (*delay->n) {
         ngx_add_timer(ev, NGX_HTTP_IM_DELAY_TICK);
     }
 

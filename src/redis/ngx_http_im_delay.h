@@ -20,7 +20,7 @@ typedef void (*ngx_http_im_delay_handler_pt)(void *data,
 
 typedef struct {
     ngx_queue_t                    queue;      /* commands, in any order */
-    ngx_uint_t                     n;
+    ngx_uint_t                    *n;          /* of them */
     ngx_uint_t                     max;
     ngx_event_t                    timer;      /* cancelable */
     ngx_http_im_delay_handler_pt   handler;
@@ -30,14 +30,13 @@ typedef struct {
 
 
 /* for a struct that is zero */
-void ngx_http_im_delay_init(ngx_http_im_delay_t *delay, ngx_uint_t max,
-    ngx_http_im_delay_handler_pt handler, void *data, ngx_log_t *log);
+void ngx_http_im_delay_init(ngx_http_im_delay_t *delay, ngx_uint_t *n,
+    ngx_uint_t max, ngx_http_im_delay_handler_pt handler, void *data,
+    ngx_log_t *log);
 void ngx_http_im_delay_exit(ngx_http_im_delay_t *delay);
 
 /* NGX_OK; NGX_DECLINED: there are too many */
 ngx_int_t ngx_http_im_delay_add(ngx_http_im_delay_t *delay,
-    ngx_http_im_cmd_t *cmd);
-void ngx_http_im_delay_remove(ngx_http_im_delay_t *delay,
     ngx_http_im_cmd_t *cmd);
 
 /* all of them are due, soon */
