@@ -84,6 +84,8 @@ typedef enum {
     NGX_HTTP_IM_STAT_CONNECTS,
     NGX_HTTP_IM_STAT_FAILURES,
     NGX_HTTP_IM_STAT_LOST,
+    NGX_HTTP_IM_STAT_TLS_FAILURES,
+    NGX_HTTP_IM_STAT_FAILOVERS,
     NGX_HTTP_IM_STAT_TIME,               /* ms in round trips */
     NGX_HTTP_IM_STAT_ROUNDS,             /* the first bucket */
 

@@ -78,6 +78,7 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     endpoint->handlers = &ngx_http_im_node_handlers;
     endpoint->data = node;
     endpoint->store = (ngx_str_t *) &conf->name;
+    endpoint->role = "";
     endpoint->connect_timeout = conf->connect_timeout;
     endpoint->tls = conf->tls.enable ? (ngx_http_im_tls_t *) &conf->tls : NULL;
     endpoint->buf = buf;
@@ -88,6 +89,15 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
 
     ngx_http_im_addrs_init(&endpoint->addrs, conf, server,
                            ngx_http_im_node_moved, node, jobs->log);
+
+    if (conf->master.len) {
+        node->sentinel = ngx_http_im_sentinel_create(conf, jobs,
+                                                     &endpoint->addrs, buf,
+                                                     size);
+        if (node->sentinel == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
     node->conns = ngx_pcalloc(ngx_cycle->pool, conf->connections
                                                * sizeof(ngx_http_im_conn_t));
@@ -110,6 +120,7 @@ ngx_http_im_node_connect(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_sentinel_connect(node->sentinel);
     ngx_http_im_addrs_start(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
@@ -127,6 +138,7 @@ ngx_http_im_node_exit(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_sentinel_exit(node->sentinel);
     ngx_http_im_addrs_exit(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
@@ -347,6 +359,8 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
 
     ngx_http_im_setup_abort(conn);
 
+    ngx_http_im_sentinel_ask(node->sentinel);
+
     if ((was != NGX_HTTP_IM_CONN_READY || conn->failed || conn->exiting
          || node->unmet)
         && !conn->next)
@@ -505,6 +519,12 @@ ngx_http_im_node_moved(void *data)
 
         } else if (conn->connection == NULL && conn->timer.timer_set) {
             ngx_http_im_conn_connect(conn);
+
+        } else if (conn->connection && node->sentinel) {
+
+            /* a master that died may not even refuse connections */
+
+            ngx_http_im_conn_close(conn, 0, "the master has moved");
         }
     }
 }

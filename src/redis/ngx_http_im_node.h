@@ -11,6 +11,7 @@
 #include "ngx_http_im_conn_log.h"
 #include "ngx_http_im_job.h"
 #include "ngx_http_im_sched.h"
+#include "ngx_http_im_sentinel.h"
 #include "ngx_http_im_server.h"
 
 
@@ -23,6 +24,7 @@ struct ngx_http_im_node_s {
     const ngx_http_im_redis_conf_t  *conf;
     ngx_http_im_jobs_t        *jobs;          /* of the store */
     ngx_http_im_endpoint_t     endpoint;
+    ngx_http_im_sentinel_t    *sentinel;      /* NULL: not used */
     ngx_http_im_conn_t        *conns;         /* conf->connections of them */
     ngx_uint_t                 next;          /* that is to write */
 
