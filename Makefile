@@ -1,6 +1,7 @@
 # make            the module: build/ngx_http_im_module.so
 # make run        serve it here, until Ctrl-C (PORT=8080)
 # make test       install what is needed, build, run all of prove
+#                 (TLS=1: Redis with TLS, SENTINEL=1: behind a Sentinel)
 
 MODULES ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 PROVE   ?= prove -I t/lib
@@ -24,7 +25,8 @@ test:
 	    libyaml-libyaml-perl libyaml-pp-perl python3-jsonschema \
 	    $(if $(filter true,$(CI)),clang libclang-rt-dev)
 	@$(MAKE) --no-print-directory all lint
-	@IM_OPENAPI=$${IM_OPENAPI-1} $(PROVE) $(TESTS)
+	@IM_OPENAPI=$${IM_OPENAPI-1} IM_TLS=$(TLS) IM_SENTINEL=$(SENTINEL) \
+	    $(PROVE) $(TESTS)
 
 lint: all
 	@t/tools/lint
