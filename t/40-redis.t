@@ -270,14 +270,14 @@ for my $n (1, 50) {
 
 for my $n (0 .. 3, 10) {
     my ($a, $b) = fresh();
-    $p->cut('reply', $n, 1, '^evalsha');
+    $p->cut('reply', $n, 1, $Proxy::SCRIPT);
     my ($s, $r) = timed { $t->post('/im/send/msg', body($a, $b, 'once')) };
     refused("a send's reply cut after $n", $r, $s, 'outcome_unknown', 0.3);
     is_deeply(stored($a, $b), ['once'], 'it was done');
     $p->pass;
 
     ($a, $b) = fresh();
-    $p->cut('reply', $n, 1, '^evalsha');
+    $p->cut('reply', $n, 1, $Proxy::SCRIPT);
     $r = $t->post('/im/send/msg', body($a, $b, 'id', client_msg_id => 'k'));
     is($r->status, 200, 'with client_msg_id it is asked again') or diag($r->body);
     is_deeply(stored($a, $b), ['id'], 'and stored once');
@@ -300,7 +300,7 @@ for my $n (0 .. 3, 10) {
 
 for my $n (0, 1, 20, 60) {
     my ($a, $b) = fresh();
-    $p->cut('command', $n, 1, '^evalsha');
+    $p->cut('command', $n, 1, $Proxy::SCRIPT);
     my ($s, $r) = timed { $t->post('/im/send/msg', body($a, $b, 'torn')) };
     refused("a send cut after $n bytes", $r, $s, 'outcome_unknown', 0.3);
     is_deeply(stored($a, $b), [], 'nothing of it is there');
@@ -315,7 +315,7 @@ works('commands cut', 1);
 for my $how (qw(shut refuse deaf)) {
     my ($a, $b) = fresh();
     $p->order($how);
-    $p->cut('reply', 0, 1, '^evalsha');
+    $p->cut('reply', 0, 1, $Proxy::SCRIPT);
     my ($s, $r) = timed { $t->post('/im/send/msg', body($a, $b, 'gone', client_msg_id => 'k')) };
     refused("done, then no server ($how)", $r, $s, 'outcome_unknown', 0.75);
     is_deeply(stored($a, $b), ['gone'], 'it was done');
@@ -326,7 +326,7 @@ for my $error ('-LOADING Redis is loading the dataset in memory', '-READONLY you
                '-OOM command not allowed', '-NOSCRIPT No matching script.',
                '-NOAUTH Authentication required.') {
     my ($a, $b) = fresh();
-    $p->cut('reply', 0, 1, '^evalsha');
+    $p->cut('reply', 0, 1, $Proxy::SCRIPT);
     $p->answer("$error\r\n", 'always', '^eval');
     my ($s, $r) = timed { $t->post('/im/send/msg', body($a, $b, 'done', client_msg_id => 'k')) };
     refused("done, then $error", $r, $s, 'outcome_unknown', 0.7);
@@ -428,7 +428,7 @@ for my $bytes (@garbage) {
     my $name = substr($bytes, 0, 24) =~ s/([^\x20-\x7e])/sprintf '\\x%02x', ord $1/ger;
     my ($a, $b) = fresh();
 
-    $p->answer($bytes, 1, '^evalsha');
+    $p->answer($bytes, 1, $Proxy::SCRIPT);
     my ($s, $r) = timed { $t->post('/im/send/msg', body($a, $b, 'x')) };
     like($r->code, qr/^(?:outcome_unknown|store_error)$/, "garbage $name: a send") or diag($r->body);
     cmp_ok($s, '<', 0.65 * $scale + 0.2, 'in time');
@@ -453,7 +453,7 @@ works('after all the garbage', 1);
 # lengths that can only be wrong are known as such at once, not at the timeout
 for my $bytes ("\$999999999999\r\n", "*2147483647\r\n", "\$9223372036854775807\r\n") {
     my ($a, $b) = fresh();
-    $p->answer($bytes, 1, '^evalsha');
+    $p->answer($bytes, 1, $Proxy::SCRIPT);
     my ($s, $r) = timed { $t->post('/im/send/msg', body($a, $b, 'x')) };
     my $name = $bytes =~ s/\r\n//r;
     is($r->code, 'outcome_unknown', "$name: outcome_unknown");
@@ -615,7 +615,7 @@ for my $bytes ("+OK\r\n", "\$2\r\nhm\r\n", ":1\r\n", "*0\r\n") {
             $_->read_response;
         }
         $p->answer($bulk->($head) . "*1\r\n" . $bulk->($row), 1, '^getrange');
-        $p->answer("-$error\r\n", 1, '^evalsha');
+        $p->answer("-$error\r\n", 1, $Proxy::SCRIPT);
 
         # both calls in one turn, so in one write
         kill STOP => $t->worker_pids;
@@ -650,7 +650,7 @@ for my $bytes ("+OK\r\n", "\$2\r\nhm\r\n", ":1\r\n", "*0\r\n") {
 for my $bytes (":1\r\n", "*0\r\n", "*-1\r\n", "\$-1\r\n", "+OK\r\n", "\$2\r\nhm\r\n", "*2\r\n:1\r\n:2\r\n", "\$0\r\n\r\n") {
     my $name = $bytes =~ s/\r\n/ /gr;
     my ($a, $b) = fresh();
-    $p->replace($bytes, 1, '^evalsha');
+    $p->replace($bytes, 1, $Proxy::SCRIPT);
     my $r = $t->post('/im/send/msg', body($a, $b, 'x'));
     is($r->code, 'store_error', "a send answered with $name: store_error") or diag($r->body);
     $p->pass;
@@ -708,7 +708,7 @@ for my $error (@not_done) {
 for my $error ('ERR unknown command', 'WRONGTYPE Operation against a key holding the wrong kind of value',
                'ERR Error running script: @user_script:12: boom', 'NOSUCHWORD x', 'loading x', '') {
     my ($a, $b) = fresh();
-    $p->answer("-$error\r\n", 1, '^evalsha');
+    $p->answer("-$error\r\n", 1, $Proxy::SCRIPT);
     my $r = $t->post('/im/send/msg', body($a, $b, 'x'));
     is($r->code, 'store_error', "-$error: store_error") or diag($r->body);
     unlike($r->body, qr/boom|WRONGTYPE|unknown command/, 'whose text is for the log');
@@ -821,7 +821,7 @@ for my $error ('ERR unknown command', 'WRONGTYPE Operation against a key holding
     works('half-closed', 1);
     $p->reset;
     works('reset', 1);
-    $p->freeze(1, '^evalsha');
+    $p->freeze(1, $Proxy::SCRIPT);
     ($s, $r) = timed { $t->post('/im/send/msg', body('a', 'b', 'x')) };
     is($r->code, 'outcome_unknown', 'frozen');
     works('frozen, a new connection', 1);

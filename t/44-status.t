@@ -561,7 +561,7 @@ sub more {      # of a store's figures, by those before
 {
     my ($a, $b) = fresh();
     my $had = store($t);
-    $p->late(200 * $scale, 1, '^evalsha');
+    $p->late(200 * $scale, 1, $Proxy::SCRIPT);
     $p->late(500 * $scale, 1, '^zadd');
     is($t->post('/im/send/msg', body($a, $b, 'slow'))->code, 'outcome_unknown', 'a late reply');
     more($had, late_replies => 2, timeouts => 1, outcome_unknown => 1, disconnects => 0);

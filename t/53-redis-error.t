@@ -27,7 +27,7 @@ sub answered {
     my ($a, $b) = fresh();
     $t->poll(2, sub { $t->post('/im/unread', { from_id => $a })->status == 200 });
     my $had = $p->stat->{accepted};
-    $p->answer("-$error\r\n", 1, '^evalsha');
+    $p->answer("-$error\r\n", 1, $Proxy::SCRIPT);
     my $r = $t->post('/im/send/msg', body($a, $b, 'x'));
     $p->pass;
     ok($t->poll(2, sub { $t->post('/im/send/msg', body($a, $b, 'y', client_msg_id => 'k'))->status == 200 }),

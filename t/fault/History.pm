@@ -80,9 +80,17 @@ sub setup {
 }
 
 
+# a worker that has not connected again yet, after the store was away, is waited
+# for: that one of them serves does not tell of the others
+
 sub ask {
     my ($self, $call, $body) = @_;
-    my $r = $self->{t}->post("$self->{base}/$call", $body) or croak "$call: no answer";
+    my $r;
+    $self->{t}->poll(10, sub {
+        $r = $self->{t}->post("$self->{base}/$call", $body) or return;
+        return $r->status != 503;
+    });
+    croak "$call: no answer" if !$r;
     croak "$call: " . $r->status . ' ' . $r->body if $r->status != 200;
     return $r;
 }
