@@ -123,6 +123,23 @@ sub replicas {
 }
 
 
+# Orders that the Redis at this port becomes the master; true once it is.  A
+# Sentinel may give up an order, which is given again then.
+
+sub failover {
+    my ($self, $port) = @_;
+    for (1 .. 4) {
+        eval { $self->cmd(0, qw(SENTINEL FAILOVER mymaster)) };
+        my $end = time + 8 * $Test::IM::SCALE;
+        while (time < $end) {
+            return 1 if $self->master == $port;
+            sleep 0.02;
+        }
+    }
+    return;
+}
+
+
 sub end {
     my $self = shift;
     return if $self->{owner} != $$;
