@@ -114,6 +114,9 @@ ngx_http_im_conn_opened(void *data, ngx_err_t err, const char *reason)
     ngx_connection_t  *c;
 
     if (reason) {
+        ngx_http_im_stat_add(conn->endpoint->stat,
+                             NGX_HTTP_IM_STAT_TLS_FAILURES,
+                             conn->open.connected);
         ngx_http_im_conn_close(conn, err, reason);
         return;
     }

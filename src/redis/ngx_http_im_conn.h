@@ -61,6 +61,7 @@ typedef struct {
     void                     *data;          /* the node */
     ngx_http_im_addrs_t       addrs;
     ngx_str_t                *store;         /* name, for the log */
+    const char               *role;          /* "", or what it is */
     ngx_msec_t                connect_timeout;
     ngx_http_im_tls_t        *tls;           /* NULL: not used */
     u_char                   *buf;           /* recv() fills it */

@@ -94,7 +94,8 @@ ngx_http_im_conns_drain(ngx_http_im_conn_t *conns, ngx_uint_t n)
 
 
 void
-ngx_http_im_conns_reopen(ngx_http_im_conn_t *conns, ngx_uint_t n)
+ngx_http_im_conns_reopen(ngx_http_im_conn_t *conns, ngx_uint_t n,
+    ngx_uint_t now)
 {
     ngx_uint_t           i;
     ngx_http_im_conn_t  *conn;
@@ -107,6 +108,12 @@ ngx_http_im_conns_reopen(ngx_http_im_conn_t *conns, ngx_uint_t n)
 
         } else if (conn->connection == NULL && conn->timer.timer_set) {
             ngx_http_im_conn_connect(conn);
+
+        } else if (conn->connection && now) {
+
+            /* a master that died may not even refuse connections */
+
+            ngx_http_im_conn_close(conn, 0, "the master has moved");
         }
     }
 }

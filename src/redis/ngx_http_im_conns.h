@@ -25,8 +25,9 @@ ngx_http_im_conn_t *ngx_http_im_conns_idle(ngx_http_im_conn_t *conns,
 
 void ngx_http_im_conns_drain(ngx_http_im_conn_t *conns, ngx_uint_t n);
 
-/* to another address: those in use are drained first */
-void ngx_http_im_conns_reopen(ngx_http_im_conn_t *conns, ngx_uint_t n);
+/* to another address: those in use are drained first; now: others are not */
+void ngx_http_im_conns_reopen(ngx_http_im_conn_t *conns, ngx_uint_t n,
+    ngx_uint_t now);
 
 /* for good: those in use are drained first */
 void ngx_http_im_conns_leave(ngx_http_im_conn_t *conns, ngx_uint_t n);

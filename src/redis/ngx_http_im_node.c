@@ -78,6 +78,7 @@ ngx_http_im_node_init(ngx_http_im_node_t *node, ngx_pool_t *pool,
     endpoint->handlers = &ngx_http_im_node_handlers;
     endpoint->data = node;
     endpoint->store = (ngx_str_t *) &conf->name;
+    endpoint->role = "";
     endpoint->connect_timeout = conf->connect_timeout;
     endpoint->tls = conf->tls.enable ? (ngx_http_im_tls_t *) &conf->tls : NULL;
     endpoint->buf = buf;
@@ -90,6 +91,15 @@ ngx_http_im_node_init(ngx_http_im_node_t *node, ngx_pool_t *pool,
     ngx_http_im_addrs_init(&endpoint->addrs, conf, server,
                            ngx_http_im_node_moved, node, jobs->log);
 
+    if (conf->master.len) {
+        node->sentinel = ngx_http_im_sentinel_create(conf, jobs,
+                                                     &endpoint->addrs, buf,
+                                                     size);
+        if (node->sentinel == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     node->conns = ngx_http_im_conns_create(endpoint, conf->connections);
 
     return node->conns ? NGX_OK : NGX_ERROR;
@@ -101,6 +111,7 @@ ngx_http_im_node_connect(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_sentinel_connect(node->sentinel);
     ngx_http_im_addrs_start(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
@@ -118,6 +129,7 @@ ngx_http_im_node_exit(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_sentinel_exit(node->sentinel);
     ngx_http_im_addrs_exit(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
@@ -381,6 +393,8 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
 
     ngx_http_im_setup_abort(conn);
 
+    ngx_http_im_sentinel_ask(node->sentinel);
+
     if ((was != NGX_HTTP_IM_CONN_READY || conn->failed || conn->exiting
          || node->unmet)
         && !conn->next)
@@ -511,8 +525,9 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
                              node->jobs->log);
 
     if (setup->limit && setup->limit != node->limit) {
-        ngx_http_im_settings_log_limit(&node->conf->name, conn->open.peer.name,
-                                       setup->limit, node->conf->reply_max,
+        ngx_http_im_settings_log_limit(&node->conf->name,
+                                       conn->open.peer.name, setup->limit,
+                                       node->conf->reply_max,
                                        node->jobs->log);
     }
 
@@ -545,7 +560,8 @@ ngx_http_im_node_moved(void *data)
                    "im node:%p has another address, down:%ui",
                    node, (ngx_uint_t) node->down);
 
-    ngx_http_im_conns_reopen(node->conns, node->conf->connections);
+    ngx_http_im_conns_reopen(node->conns, node->conf->connections,
+                             node->sentinel != NULL);
 }
 
 
@@ -580,19 +596,4 @@ ngx_http_im_node_probed(ngx_http_im_conn_t *conn, ngx_uint_t replica)
             node->handlers->lost(node, conn);
         }
     }
-}
-
-
-ngx_msec_t
-ngx_http_im_node_check(ngx_http_im_node_t *node)
-{
-    return ngx_http_im_conns_check(node->conns, node->conf->connections,
-                                   node->conf->timeout);
-}
-
-
-void
-ngx_http_im_node_read(ngx_http_im_node_t *node)
-{
-    ngx_http_im_conns_read(node->conns, node->conf->connections);
 }

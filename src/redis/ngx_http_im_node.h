@@ -11,6 +11,7 @@
 #include "ngx_http_im_conn_log.h"
 #include "ngx_http_im_job.h"
 #include "ngx_http_im_sched.h"
+#include "ngx_http_im_sentinel.h"
 #include "ngx_http_im_server.h"
 #include "ngx_http_im_setup.h"
 
@@ -58,6 +59,7 @@ struct ngx_http_im_node_s {
     const ngx_http_im_redis_conf_t  *conf;
     ngx_http_im_jobs_t        *jobs;          /* of the store */
     ngx_http_im_endpoint_t     endpoint;
+    ngx_http_im_sentinel_t    *sentinel;      /* NULL: not used */
     ngx_http_im_conn_t        *conns;         /* conf->connections of them */
     ngx_uint_t                 next;          /* that is to write */
 
@@ -101,16 +103,6 @@ ngx_http_im_conn_t *ngx_http_im_node_conn_idle(ngx_http_im_node_t *node);
 /* a command with its flow waits; a job has queued all of its commands */
 void ngx_http_im_node_push(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd);
 void ngx_http_im_node_submitted(ngx_http_im_node_t *node);
-
-/*
- * Gives up connections that have replies outstanding and received none for
- * the timeout; returns in how many ms the next one may be due, or
- * NGX_TIMER_INFINITE.
- */
-ngx_msec_t ngx_http_im_node_check(ngx_http_im_node_t *node);
-
-/* reads the replies that have arrived, told of or not */
-void ngx_http_im_node_read(ngx_http_im_node_t *node);
 
 
 #endif /* _NGX_HTTP_IM_NODE_H_INCLUDED_ */

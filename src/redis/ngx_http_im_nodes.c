@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_nodes.h"
+#include "ngx_http_im_conns.h"
 
 
 #define NGX_HTTP_IM_NODES_READ_BUFFER   65536
@@ -307,7 +308,8 @@ ngx_http_im_nodes_read(ngx_http_im_nodes_t *nodes)
 
     for (i = nodes->first; i < nodes->n; i++) {
         if (nodes->elts[i]) {
-            ngx_http_im_node_read(nodes->elts[i]);
+            ngx_http_im_conns_read(nodes->elts[i]->conns,
+                                   nodes->conf->connections);
         }
     }
 }
@@ -323,7 +325,9 @@ ngx_http_im_nodes_check(ngx_http_im_nodes_t *nodes)
 
     for (i = nodes->first; i < nodes->n; i++) {
         if (nodes->elts[i]) {
-            left = ngx_http_im_node_check(nodes->elts[i]);
+            left = ngx_http_im_conns_check(nodes->elts[i]->conns,
+                                           nodes->conf->connections,
+                                           nodes->conf->timeout);
             next = ngx_min(next, left);
         }
     }

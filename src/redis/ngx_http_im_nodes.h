@@ -66,8 +66,14 @@ void ngx_http_im_nodes_sweep(ngx_http_im_nodes_t *nodes);
 void ngx_http_im_nodes_exit(ngx_http_im_nodes_t *nodes);
 void ngx_http_im_nodes_free(ngx_http_im_nodes_t *nodes);
 
-/* see ngx_http_im_node_read(), ngx_http_im_node_check() */
+/* reads the replies that have arrived, told of or not */
 void ngx_http_im_nodes_read(ngx_http_im_nodes_t *nodes);
+
+/*
+ * Gives up connections that have replies outstanding and received none for
+ * the timeout; returns in how many ms the next one may be due, or
+ * NGX_TIMER_INFINITE.
+ */
 ngx_msec_t ngx_http_im_nodes_check(ngx_http_im_nodes_t *nodes);
 
 

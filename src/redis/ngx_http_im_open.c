@@ -147,6 +147,10 @@ ngx_http_im_open_handshake_handler(ngx_connection_t *c)
 const char *
 ngx_http_im_open_timeout(ngx_http_im_open_t *open)
 {
+    if (open->peer.connection == NULL) {
+        return "its address is not known";
+    }
+
     return open->connected ? "TLS handshake timed out"
                            : "connect() timed out";
 }

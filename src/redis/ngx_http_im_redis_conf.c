@@ -10,6 +10,8 @@
 
 static ngx_int_t ngx_http_im_redis_conf_check_servers(ngx_conf_t *cf,
     ngx_http_im_redis_conf_t *store);
+static ngx_int_t ngx_http_im_redis_conf_sentinel(ngx_conf_t *cf,
+    ngx_http_im_redis_conf_t *store);
 
 
 ngx_http_im_redis_conf_t *
@@ -52,6 +54,7 @@ ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
     ngx_http_im_redis_conf_t *store)
 {
     ngx_uint_t             i;
+    ngx_array_t           *servers;
     ngx_http_im_server_t  *server;
 
     if (ngx_http_im_redis_conf_check_servers(cf, store) != NGX_OK
@@ -80,10 +83,13 @@ ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
     ngx_conf_init_msec_value(store->connect_timeout, 1000);
     ngx_conf_init_msec_value(store->timeout, 2000);
 
-    server = store->servers.elts;
-    store->scope = store->database;
+    servers = store->master.len ? &store->sentinels : &store->servers;
+    server = servers->elts;
 
-    for (i = 0; i < store->servers.nelts; i++) {
+    store->scope = store->database
+                   + ngx_murmur_hash2(store->master.data, store->master.len);
+
+    for (i = 0; i < servers->nelts; i++) {
         store->scope = store->scope * 31
                        + ngx_murmur_hash2(server[i].text.data,
                                           server[i].text.len);
@@ -91,7 +97,7 @@ ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, cf->log, 0,
                    "im redis \"%V\" servers:%ui connections:%i timeout:%M",
-                   &store->name, store->servers.nelts, store->connections,
+                   &store->name, servers->nelts, store->connections,
                    store->timeout);
 
     return NGX_CONF_OK;
@@ -115,8 +121,15 @@ ngx_http_im_redis_conf_check_servers(ngx_conf_t *cf,
     }
 
     if (store->master.len) {
+        return ngx_http_im_redis_conf_sentinel(cf, store);
+    }
+
+    if (store->sentinel_auth.username.len || store->sentinel_auth.password.len
+        || store->sentinel_auth.file.len)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"sentinel\" in im_redis \"%V\" is not supported",
+                           "credentials of Sentinels without \"sentinel\" in "
+                           "im_redis \"%V\"; add \"sentinel MASTER\"",
                            &store->name);
         return NGX_ERROR;
     }
@@ -138,6 +151,36 @@ ngx_http_im_redis_conf_check_servers(ngx_conf_t *cf,
                       &store->name, server[1].file, server[1].line);
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/* the servers are Sentinels; the server is where they say */
+
+static ngx_int_t
+ngx_http_im_redis_conf_sentinel(ngx_conf_t *cf,
+    ngx_http_im_redis_conf_t *store)
+{
+    ngx_http_im_server_t  *server;
+
+    store->sentinels = store->servers;
+
+    if (ngx_array_init(&store->servers, cf->pool, 1,
+                       sizeof(ngx_http_im_server_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    server = ngx_array_push(&store->servers);
+    if (server == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(server, sizeof(ngx_http_im_server_t));
+
+    server->text = store->master;
 
     return NGX_OK;
 }
@@ -187,7 +230,9 @@ ngx_http_im_redis_conf_resolver(ngx_conf_t *cf,
     /* nginx makes one without name servers, where none is configured */
 
     if (resolver == NULL || resolver->connections.nelts == 0) {
-        return ngx_http_im_server_check(cf, &store->servers);
+        return ngx_http_im_server_check(cf, store->master.len
+                                            ? &store->sentinels
+                                            : &store->servers);
     }
 
     store->resolver = resolver;

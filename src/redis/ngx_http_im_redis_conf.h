@@ -28,8 +28,9 @@ typedef struct {
     ngx_array_t                   servers;    /* see ngx_http_im_server.h */
     ngx_http_im_auth_t            auth;
     ngx_http_im_tls_t             tls;
-    ngx_str_t                     master;     /* its name; servers are then
-                                                 Sentinels */
+    ngx_str_t                     master;     /* its name, of Sentinel: then
+                                                 the server is that */
+    ngx_array_t                   sentinels;
     ngx_http_im_auth_t            sentinel_auth;
     ngx_flag_t                    cluster;    /* servers: some of its nodes */
     ngx_int_t                     database;

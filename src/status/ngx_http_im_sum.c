@@ -86,6 +86,12 @@ static const ngx_http_im_sum_counter_t  ngx_http_im_sum_counters[] = {
     ngx_http_im_sum_counter("slot_refreshes", NGX_HTTP_IM_STAT_REFRESHES,
         "Requests to a cluster for its slots."),
 
+    ngx_http_im_sum_counter("tls_failures", NGX_HTTP_IM_STAT_TLS_FAILURES,
+        "Connections whose TLS handshake or certificate failed."),
+
+    ngx_http_im_sum_counter("failovers", NGX_HTTP_IM_STAT_FAILOVERS,
+        "Masters that a Sentinel told in place of another one."),
+
     { ngx_null_string, NULL, 0, NULL }
 };
 

@@ -308,7 +308,17 @@ fuzz_store(ngx_http_im_redis_conf_t *store)
 
     server = store->servers.elts;
     fuzz_assert(server->text.len);
+
+    if (store->master.len) {
+        fuzz_assert(store->sentinels.nelts && server->naddrs == 0
+                    && server->host.len == 0);
+        server = store->sentinels.elts;
+    }
+
     fuzz_assert(server->host.len || server->naddrs == 1);
+    fuzz_assert(store->sentinel_auth.username.len == 0
+                || store->sentinel_auth.password.len);
+    fuzz_assert(!store->tls.enable && !store->tls.sentinel);
 
     fuzz_assert(store->database >= 0 && store->database <= 1000000);
     fuzz_assert(store->connections >= 1 && store->connections <= 64);

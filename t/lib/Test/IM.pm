@@ -24,7 +24,7 @@ package Test::IM;
 #
 # Environment: IM_NGINX, IM_MODULE, IM_NDK ('' for one that is built in),
 # IM_REDIS_SERVER (the store's program), IM_TLS (1: nginx uses TLS where a test
-# has "server unix:{{sock}};"), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
+# has "server unix:{{sock}};"), IM_SENTINEL (1: a Sentinel in the same way), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
 # the directory), IM_SCALE (stretch all deadlines), IM_OPENAPI (0: responses
 # are not checked).
 
@@ -50,11 +50,12 @@ use Test::IM::Calls;
 use Test::IM::Cluster;
 use Test::IM::Conn;
 use Test::IM::OpenAPI;
+use Test::IM::Sentinel;
 use Test::IM::TLS;
 
 use parent -norequire, 'Test::IM::Calls';
 
-our @EXPORT = qw(run_blocks wait_for slurp body bytes fresh ms %STATUS);
+our @EXPORT = qw(run_blocks wait_for slurp body bytes fresh ms plain_only %STATUS);
 
 our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
 our $NDK   = $ENV{IM_NDK} // '/usr/lib/nginx/modules/ndk_http_module.so';
@@ -84,14 +85,16 @@ sub new {
     $self->{dir} = File::Temp::tempdir('im-test-XXXXXXXX', TMPDIR => 1);
     $self->{sock} = "$self->{dir}/redis.sock";
     $self->{$_} = free_port() for qw(port h2_port);
-    $self->{redis_port} = free_port() if $self->{redis_tcp};
-
     $self->{cluster} //= $ENV{IM_CLUSTER} && $self->{redis}
         && !$self->needs_one(%opt);
     $self->{cluster} &&= Test::IM::Cluster->new($self,
         ref $self->{cluster} ? %{ $self->{cluster} } : ());
 
-    $self->{tls} //= $ENV{IM_TLS} && $self->{redis} && !$self->{cluster};
+    my $one = $self->{redis} && !$self->{cluster};
+    $self->{sentinel} //= $ENV{IM_SENTINEL} && $one;
+    $self->{redis_port} = free_port() if $self->{redis_tcp} || $self->{sentinel};
+    $self->{sentinel_port} = free_port() if $self->{sentinel};
+    $self->{tls} //= $ENV{IM_TLS} && $one;
     $self->{tls_port} = free_port() if $self->{tls};
     $self->{store} //= 'server unix:{{sock}};';
     $live{$self->{dir}} = $self;
@@ -227,8 +230,10 @@ CONF
     }
     $text =~ s/server unix:\{\{sock\}\};/server 127.0.0.1:{{tls_port}}; {{tls}}/g
         if $ENV{IM_TLS} && $o{tls};
+    $text =~ s/server unix:\{\{sock\}\};/server 127.0.0.1:{{sentinel_port}}; sentinel mymaster;/g
+        if $ENV{IM_SENTINEL} && $o{sentinel};
     $o{tls} = "ssl on; ssl_trusted_certificate $o{dir}/ca.pem;";
-    $text =~ s/\{\{(dir|sock|port|h2_port|redis_port|tls_port|tls)\}\}/$o{$1}/g;
+    $text =~ s/\{\{(dir|sock|port|h2_port|redis_port|sentinel_port|tls_port|tls)\}\}/$o{$1}/g;
     return $text;
 }
 
@@ -437,6 +442,8 @@ sub start_redis {
     $self->poll(10, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
         or croak "$REDIS did not start: "
             . slurp("$self->{dir}/redis.out");
+    $self->{watch} ||= Test::IM::Sentinel->new(dir => $self->{dir}, master => $self->{redis_port},
+        ports => [ $self->{sentinel_port} ]) if $self->{sentinel};
     return $self->{redis_pid};
 }
 
@@ -561,7 +568,7 @@ sub cleanup {
     my $self = shift;
     return if $self->{owner} != $$ || !delete $live{$self->{dir}};
     local ($?, $@, $!);
-    delete @$self{qw(conn resp)};
+    delete @$self{qw(conn resp watch)};
     $self->{cluster}->stop if $self->{cluster};
     for my $pid (grep { $_ } @$self{qw(nginx redis_pid)}) {
         kill CONT => $pid;
@@ -610,6 +617,14 @@ sub wait_for {
 
 
 sub poll { my ($self, $s, $cb) = @_; return wait_for($s * $SCALE, $cb) }
+
+
+# a test that is about something else than the way to Redis, and needs a plain one
+sub plain_only {
+    my ($why) = @_;
+    my @mode = grep { $ENV{$_} } qw(IM_TLS IM_SENTINEL);
+    plan(skip_all => "$why, so not with @mode") if @mode;
+}
 
 
 sub tcp { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_[1]) }
