@@ -22,7 +22,7 @@ my $internals = slurp("$root/docs/internals.md");
 
 my $module = source('module');
 my @http = names(table($module, 'ngx_http_im_commands'));
-my @block = names(table(source('redis_conf'), 'ngx_http_im_redis_conf_commands'));
+my @block = names(table(source('redis_block'), 'ngx_http_im_redis_block_commands'));
 my @vars = names(table(source('variable'), 'ngx_http_im_vars'));
 
 cmp_ok(@http, '>=', 10, 'the table of directives is read');

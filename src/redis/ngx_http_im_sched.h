@@ -57,6 +57,7 @@ typedef struct {
     ngx_rbtree_node_t        sentinel;
     ngx_uint_t               now;        /* virtual time, in bytes */
     size_t                   size;       /* of the commands that wait */
+    size_t                  *total;      /* the same, of all nodes */
     size_t                   in_flight;  /* bytes, as charged */
     ngx_queue_t              parked;     /* flows, the first is due first */
     ngx_event_t              timer;      /* cancelable: it is due */
@@ -100,12 +101,16 @@ ngx_http_im_caller_t *ngx_http_im_caller_get(ngx_http_im_callers_t *callers,
 void ngx_http_im_caller_release(ngx_http_im_callers_t *callers,
     ngx_http_im_caller_t *caller);
 
+/* a node is gone: its flows, in which no command is, are freed */
+void ngx_http_im_callers_forget(ngx_http_im_callers_t *callers,
+    ngx_http_im_sched_t *sched);
+
 /* bytes of commands that the caller has waiting, at all nodes */
 size_t ngx_http_im_caller_size(ngx_http_im_caller_t *caller);
 
 
 void ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
-    ngx_http_im_stat_t *stat);
+    ngx_http_im_stat_t *stat, size_t *total);
 void ngx_http_im_sched_close(ngx_http_im_sched_t *sched);
 
 /* the caller's flow at a node; NULL when out of memory */
