@@ -243,6 +243,7 @@ CONF
 sub conf_fails {
     my ($self, %over) = @_;
     my $file = $self->write_file('check.conf', $self->conf(%over));
+    $self->make_certificates if $self->{tls};
     my $out = $self->run($self->binary, '-t', '-p', $self->{dir}, '-c', $file,
                          '-e', "$self->{dir}/check.log");
     $self->{check_output} = $out;
