@@ -367,11 +367,11 @@ ngx_http_im_flow_mean(ngx_http_im_flow_t *flow, size_t size)
 
     if (flow->mean >= NGX_HTTP_IM_SCHED_LARGE) {
         flow->mean -= (flow->mean - size) / NGX_HTTP_IM_SCHED_FORGET;
-        return;
-    }
 
-    flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-    flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
+    } else {
+        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
+    }
 }
 
 
@@ -507,10 +507,7 @@ ngx_http_im_sched_timer_handler(ngx_event_t *ev)
         flow->is_parked = 0;
 
         ngx_http_im_flow_insert(sched, flow);
-
-        if (!ngx_queue_empty(&flow->waiting)) {
-            ngx_post_event(sched->flush, &ngx_posted_events);
-        }
+        ngx_post_event(sched->flush, &ngx_posted_events);
     }
 }
 
@@ -551,9 +548,6 @@ ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
         cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
 
         if (flow->most + cmd->most > NGX_HTTP_IM_SCHED_MOST) {
-            ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sched->flush->log, 0,
-                           "im flow:%p has replies of up to %uz bytes in "
-                           "flight, cmd:%p waits", flow, flow->most, cmd);
             return;
         }
     }
