@@ -97,6 +97,7 @@ my %call_of = (
     conv_read => '/im/conv/{conv_id}/read', recall => '/im/msg/recall',
     hide => '/im/conv/{conv_id}/hide', readers => '/im/conv/{conv_id}/readers',
     user_set => '/im/user/set',
+    import => '/im/import', import_row => '/im/import',
     user => '/im/user/set', user_get => '/im/user/get',
     group_create => '/im/creat/group', group_add => '/im/add/group/merber',
     group_list => '/im/group/{conv_id}/list',
@@ -194,7 +195,8 @@ for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/*/*.c")) {
 
 for my $file ('README.md', map { "docs/$_" }
               qw(api.md directives.md identity.md redis-schema.md internals.md
-                 operations.md reliability.md testing.md))
+                 operations.md reliability.md testing.md migration.md
+                 import/README.md))
 {
     my $text = slurp("$root/$file");
     (my $dir = $file) =~ s{[^/]*$}{};

@@ -82,6 +82,13 @@ ngx_http_im_call_result(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
         return ngx_http_im_call_store_error(call);
     }
 
+    if (result->len && result->data[0] == '=') {
+        result->data++;
+        result->len--;
+
+        return ngx_http_im_call_restart(call, result);
+    }
+
     id = ngx_http_im_error_find(result);
 
     if (id == NGX_HTTP_IM_STORE_ERROR) {
