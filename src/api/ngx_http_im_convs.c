@@ -297,6 +297,10 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
 
         cmd = ngx_http_im_convs_batch_cmd(call, convs, batch, argv, m);
 
+        if (batch->whole) {
+            ngx_http_im_call_most(call, cmd, m);
+        }
+
         for ( /* void */ ; first < i; first++) {
             if ((rows[first]->peer.len == 0) == batch->group) {
                 rows[first]->cmd = cmd;

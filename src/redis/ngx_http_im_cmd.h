@@ -53,6 +53,8 @@ struct ngx_http_im_cmd_s {
     ngx_uint_t                     number;     /* in its flow */
     uint64_t                       start;      /* offset in conn's output */
     size_t                         charge;     /* expected cost, in flight */
+    size_t                         most;       /* bytes of a reply that may be
+                                                  large, or 0 */
     size_t                         size;       /* of the reply */
     size_t                         time;       /* of Redis, in bytes */
     ngx_http_im_reply_t            reply;      /* once the state is DONE */

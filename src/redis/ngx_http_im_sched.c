@@ -5,6 +5,9 @@
 /* bytes of replies that may be in flight */
 #define NGX_HTTP_IM_SCHED_WINDOW   (512 * 1024)
 
+/* bytes that the replies of one flow in flight may have: a list of 500 fits */
+#define NGX_HTTP_IM_SCHED_MOST     (128 * 1024 * 1024)
+
 /* what a command is charged, in bytes, however small it and its reply are */
 #define NGX_HTTP_IM_SCHED_COMMAND  1024
 
@@ -24,6 +27,8 @@ static void ngx_http_im_flow_mean(ngx_http_im_flow_t *flow, size_t size);
 static void ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time);
 static void ngx_http_im_sched_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
+    ngx_http_im_flow_t *flow);
+static void ngx_http_im_flow_remove(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow);
 static void ngx_http_im_flow_count(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow, ngx_http_im_cmd_t *cmd, ngx_int_t sign);
@@ -142,15 +147,14 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
     sched->in_flight += cmd->charge;
     sched->now = flow->node.key;
 
-    ngx_rbtree_delete(&sched->starts, &flow->node);
+    ngx_http_im_flow_remove(sched, flow);
     ngx_queue_remove(&cmd->queue);
 
     flow->finish += cmd->charge;
+    flow->most += cmd->most;
     ngx_http_im_flow_count(sched, flow, cmd, -1);
 
-    if (!ngx_queue_empty(&flow->waiting)) {
-        ngx_http_im_flow_insert(sched, flow);
-    }
+    ngx_http_im_flow_insert(sched, flow);
 
     return cmd;
 }
@@ -172,8 +176,11 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
     }
 
     sched->in_flight -= cmd->charge;
+    flow->most -= cmd->most;
     cmd->charge = 0;
     cmd->time = 0;
+
+    ngx_http_im_flow_insert(sched, flow);
 
     if (ngx_http_im_sched_ready(sched)) {
         ngx_post_event(sched->flush, &ngx_posted_events);
@@ -196,11 +203,11 @@ ngx_http_im_flow_mean(ngx_http_im_flow_t *flow, size_t size)
 
     if (flow->mean >= NGX_HTTP_IM_SCHED_LARGE) {
         flow->mean -= (flow->mean - size) / NGX_HTTP_IM_SCHED_FORGET;
-        return;
-    }
 
-    flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-    flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
+    } else {
+        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
+    }
 }
 
 
@@ -228,13 +235,10 @@ ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time)
 void
 ngx_http_im_flow_push(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
-    if (ngx_queue_empty(&cmd->flow->waiting)) {
-        ngx_http_im_flow_insert(sched, cmd->flow);
-    }
-
     cmd->number = ++cmd->flow->number;
     ngx_queue_insert_tail(&cmd->flow->waiting, &cmd->queue);
 
+    ngx_http_im_flow_insert(sched, cmd->flow);
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }
 
@@ -244,10 +248,6 @@ ngx_http_im_flow_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
     ngx_queue_t        *q;
     ngx_http_im_cmd_t  *first;
-
-    if (ngx_queue_empty(&cmd->flow->waiting)) {
-        ngx_http_im_flow_insert(sched, cmd->flow);
-    }
 
     /* behind those that came back before it and were pushed before it */
 
@@ -266,6 +266,7 @@ ngx_http_im_flow_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 
     ngx_queue_insert_tail(q, &cmd->queue);
 
+    ngx_http_im_flow_insert(sched, cmd->flow);
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }
 
@@ -281,8 +282,8 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, -1);
 
-    if (ngx_queue_empty(&cmd->flow->waiting) && !cmd->flow->is_parked) {
-        ngx_rbtree_delete(&sched->starts, &cmd->flow->node);
+    if (ngx_queue_empty(&cmd->flow->waiting)) {
+        ngx_http_im_flow_remove(sched, cmd->flow);
     }
 }
 
@@ -300,8 +301,8 @@ ngx_http_im_flow_remember(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
     if (flow->is_parked) {
         ngx_queue_remove(&flow->parked);
 
-    } else if (!ngx_queue_empty(&flow->waiting)) {
-        ngx_rbtree_delete(&sched->starts, &flow->node);
+    } else {
+        ngx_http_im_flow_remove(sched, flow);
     }
 
     flow->is_parked = 1;
@@ -341,10 +342,8 @@ ngx_http_im_sched_timer_handler(ngx_event_t *ev)
         ngx_queue_remove(q);
         flow->is_parked = 0;
 
-        if (!ngx_queue_empty(&flow->waiting)) {
-            ngx_http_im_flow_insert(sched, flow);
-            ngx_post_event(sched->flush, &ngx_posted_events);
-        }
+        ngx_http_im_flow_insert(sched, flow);
+        ngx_post_event(sched->flush, &ngx_posted_events);
     }
 }
 
@@ -365,13 +364,28 @@ ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow)
 }
 
 
-/* a flow that was empty for a while has saved up nothing */
+/*
+ * If a command of it waits and may be written.  A flow that was empty for a
+ * while has saved up nothing.
+ */
 
 static void
 ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
 {
-    if (flow->is_parked) {
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    if (flow->is_in || flow->is_parked || ngx_queue_empty(&flow->waiting)) {
         return;
+    }
+
+    if (flow->most) {
+        q = ngx_queue_head(&flow->waiting);
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+        if (flow->most + cmd->most > NGX_HTTP_IM_SCHED_MOST) {
+            return;
+        }
     }
 
     if ((ngx_int_t) (flow->finish - sched->now) < 0) {
@@ -381,6 +395,17 @@ ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
     flow->node.key = flow->finish;
 
     ngx_rbtree_insert(&sched->starts, &flow->node);
+    flow->is_in = 1;
+}
+
+
+static void
+ngx_http_im_flow_remove(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
+{
+    if (flow->is_in) {
+        ngx_rbtree_delete(&sched->starts, &flow->node);
+        flow->is_in = 0;
+    }
 }
 
 

@@ -29,6 +29,10 @@
  * difference is corrected in the finish tag when the reply has come.  If Redis
  * took long for it, that counts as bytes, too: so one slow command at a time
  * is in flight.
+ *
+ * Redis holds what a connection has not yet read.  So of one flow there are
+ * never more commands in flight than their replies could have a number of
+ * bytes, whatever is expected.
  */
 
 typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
@@ -37,16 +41,19 @@ typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
 struct ngx_http_im_flow_s {
     ngx_rbtree_node_t        node;       /* key: start tag of its head */
     ngx_queue_t              waiting;    /* commands; if any, node is in,
-                                            unless the flow is parked */
+                                            unless the flow is parked, or has
+                                            too much in flight */
     ngx_queue_t              parked;
     ngx_uint_t               finish;     /* tag of the last one taken */
     ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
     size_t                   mean;       /* of a reply */
     size_t                   time;       /* of Redis, for a command */
+    size_t                   most;       /* that replies in flight may have */
     ngx_msec_t               remembered; /* until then: it broke a conn */
     unsigned                 breaks:1;   /* remembered is set */
     unsigned                 is_parked:1;
+    unsigned                 is_in:1;    /* node is */
     void                    *sched;
     ngx_http_im_flow_t      *next;       /* of the same caller */
 };
