@@ -1,5 +1,6 @@
 # make            the module: build/ngx_http_im_module.so
 # make run        serve it here, until Ctrl-C (PORT=8080)
+# make deb        a Debian package of it
 # make test       install what is needed, build, run all of prove
 
 MODULES ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
@@ -7,7 +8,7 @@ PROVE   ?= prove -I t/lib
 TESTS   ?= t/*.t
 
 .PHONY: all deps run test lint install clean bench asan valgrind fuzz soak \
-	coverage matrix
+	coverage matrix deb
 
 all:
 	@t/tools/build
@@ -35,6 +36,12 @@ install: all
 
 clean:
 	rm -rf build
+
+# build/deb/libnginx-mod-http-im_*.deb, see docs/packaging/README.md
+
+deb:
+	@t/tools/deps debhelper
+	@t/tools/deb
 
 # the rest is not part of "make test": see docs/testing.md
 
