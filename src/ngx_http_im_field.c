@@ -457,6 +457,7 @@ ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
     void                  *args;
     size_t                 i, n;
     ngx_int_t              rc;
+    ngx_str_t              text;
     ngx_http_im_object_t   object;
 
     rc = ngx_http_im_field_array(ctx, field, value);
@@ -474,8 +475,11 @@ ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
         object.json = json_array_get(value->json, i);
 
         if (!json_is_object(object.json)) {
-            return ngx_http_im_field_bad(ctx, "%V must hold objects only",
-                                         field);
+            return ngx_http_im_error_set(ctx->pool, ctx->error,
+                                         NGX_HTTP_IM_BAD_REQUEST,
+                                         "%V must hold objects only, %V[%uz] "
+                                         "is none", &field->name,
+                                         &field->name, i);
         }
 
         args = ngx_array_push(dst);
@@ -486,6 +490,15 @@ ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
         ngx_memzero(args, field->size);
 
         rc = ngx_http_im_field_object(ctx, field->sub, &object, args);
+
+        if (rc == NGX_DECLINED) {
+            text = ctx->error->text;
+
+            return ngx_http_im_error_set(ctx->pool, ctx->error,
+                                         ctx->error->id, "%V[%uz]: %V",
+                                         &field->name, i, &text);
+        }
+
         if (rc != NGX_OK) {
             return rc;
         }

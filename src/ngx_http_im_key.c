@@ -13,6 +13,7 @@ static const struct {
     { 'c', 'i' },
     { 'c', 'g' },
     { 'c', 'x' },
+    { 'c', 'k' },
     { 'u', 'i' },
     { 'u', 'g' },
     { 'u', 'p' }

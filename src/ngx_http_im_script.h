@@ -26,6 +26,10 @@ typedef enum {
     NGX_HTTP_IM_SCRIPT_RECALL,
     NGX_HTTP_IM_SCRIPT_HIDE,
     NGX_HTTP_IM_SCRIPT_READERS,
+    NGX_HTTP_IM_SCRIPT_IMPORT,
+    NGX_HTTP_IM_SCRIPT_CLAIM,
+    NGX_HTTP_IM_SCRIPT_INBOX,
+    NGX_HTTP_IM_SCRIPT_PAGE,
     NGX_HTTP_IM_SCRIPT_TRIAL,     /* the last: of a setup, not of a call */
     NGX_HTTP_IM_SCRIPTS
 } ngx_http_im_script_e;

@@ -35,8 +35,10 @@ typedef ngx_int_t (*ngx_http_im_step_pt)(ngx_http_im_call_t *call);
 typedef enum {
     NGX_HTTP_IM_OP_READ = 0,
     NGX_HTTP_IM_OP_WRITE,
-    NGX_HTTP_IM_OP_WRITE_OWN         /* the user's own view of a
+    NGX_HTTP_IM_OP_WRITE_OWN,        /* the user's own view of a
                                         conversation, and nothing in it */
+    NGX_HTTP_IM_OP_IMPORT            /* of trusted callers: has limits of its
+                                        own */
 } ngx_http_im_op_write_e;
 
 
@@ -52,7 +54,8 @@ typedef struct {
     ngx_http_im_step_pt            check;     /* the arguments, before any
                                                  command; NGX_AGAIN is not
                                                  allowed; may be NULL */
-    ngx_http_im_step_pt            start;
+    ngx_http_im_step_pt            start;     /* may run twice, see
+                                                 ngx_http_im_call_restart() */
 } ngx_http_im_op_t;
 
 
@@ -85,6 +88,61 @@ typedef struct {
     ngx_flag_t                     read_on_fetch;
     ngx_uint_t                     reply_full;
 } ngx_http_im_options_t;
+
+
+/*
+ * Bytes that the reply to one command should not exceed, whatever was stored:
+ * Redis takes a millisecond for 5 MB, and longer where it has to get memory.
+ */
+#define NGX_HTTP_IM_CALL_REPLY   (10 * 1024 * 1024)
+
+/* bytes of a message that are not its text */
+#define NGX_HTTP_IM_CALL_ROW     256
+
+
+/* bytes of a stored message: a byte of the text may be escaped as six */
+
+static ngx_inline size_t
+ngx_http_im_call_row_max(const ngx_http_im_options_t *options)
+{
+    return 6 * options->max_message_size + NGX_HTTP_IM_CALL_ROW;
+}
+
+
+/*
+ * Messages that the reply to one command may have, heads in the one to MGET,
+ * and the bytes that it may have then
+ */
+
+static ngx_inline ngx_uint_t
+ngx_http_im_call_rows_max(const ngx_http_im_options_t *options)
+{
+    ngx_uint_t  n;
+
+    n = NGX_HTTP_IM_CALL_REPLY / ngx_http_im_call_row_max(options);
+
+    return ngx_max(n, 1);
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_im_call_heads_max(const ngx_http_im_options_t *options)
+{
+    return 2 * ngx_http_im_call_rows_max(options);
+}
+
+
+static ngx_inline size_t
+ngx_http_im_call_reply_max(const ngx_http_im_options_t *options)
+{
+    ngx_uint_t  rows, heads;
+
+    rows = ngx_min(options->page_size_max,
+                   ngx_http_im_call_rows_max(options));
+    heads = ngx_min(options->list_max, ngx_http_im_call_heads_max(options));
+
+    return ngx_max(rows, heads) * ngx_http_im_call_row_max(options);
+}
 
 
 /*
@@ -126,7 +184,12 @@ struct ngx_http_im_call_s {
     ngx_http_im_unique_t          *unique;
     ngx_msec_t                     timeout;
 
-    ngx_str_t                      conv_id;   /* of path or body */
+    ngx_str_t                      conv_id;   /* of path or body; of a 1:1 the
+                                                 computed one */
+    ngx_str_t                      name_id;   /* another name that it was
+                                                 called by, or "" */
+    ngx_str_t                      name_users[2];  /* then, of a restarted
+                                                 call, the users of the 1:1 */
     ngx_str_t                      from_id;   /* who acts, for logs */
     ngx_str_t                      user;      /* who the maker says that the
                                                  caller is, "": not known */
@@ -145,6 +208,9 @@ struct ngx_http_im_call_s {
                                                  caller may act for anybody */
     unsigned                       pair:1;    /* conv_id has the form of a
                                                  1:1's, see conv.h */
+    unsigned                       group:1;   /* the call is of groups only */
+    unsigned                       imported:1;  /* the call was started again,
+                                                 knowing what conv_id is */
 };
 
 
@@ -207,7 +273,22 @@ ngx_http_im_cmd_t *ngx_http_im_call_script(ngx_http_im_call_t *call,
     const ngx_http_im_key_e *keys, ngx_uint_t nkeys,
     ngx_str_t *argv, ngx_uint_t argc);
 
-/* a script's reply: NGX_OK, or refused with the code in it */
+/*
+ * What a conversation is, its head tells.  A call takes an id of 24 hex digits
+ * for that of a 1:1, and any other for a group's; the id of an imported one
+ * may be neither.  Then it is started again, at most once: head is that of
+ * call->conv_id, another name of a 1:1, or the begin of one.  Returns what the
+ * first step does; refused if the call is one of groups and this is none.
+ */
+ngx_int_t ngx_http_im_call_restart(ngx_http_im_call_t *call, ngx_str_t *head);
+
+/* whether call->from_id is one of call->name_users */
+ngx_uint_t ngx_http_im_call_is_user(ngx_http_im_call_t *call);
+
+/*
+ * A script's reply: NGX_OK; refused with the code in it; or the call is
+ * started again, and what its first step returns.
+ */
 ngx_int_t ngx_http_im_call_result(ngx_http_im_call_t *call,
     ngx_http_im_cmd_t *cmd, ngx_str_t *result);
 
@@ -222,6 +303,13 @@ ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
 
 /* the reply is not what the schema has there */
 ngx_int_t ngx_http_im_call_store_error(ngx_http_im_call_t *call);
+
+#define NGX_HTTP_IM_HEAD_BEHIND                                              \
+    "the timeline has messages that the head does not know"
+
+/* what is stored contradicts itself; reason: for the log, constant */
+ngx_int_t ngx_http_im_call_contradiction(ngx_http_im_call_t *call,
+    const char *reason);
 
 /* the form of a user's id: NGX_OK, or refused */
 ngx_int_t ngx_http_im_call_check_user_id(ngx_http_im_call_t *call,

@@ -72,7 +72,18 @@ ngx_http_im_call_result(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
         return ngx_http_im_call_store_error(call);
     }
 
+    if (result->len && result->data[0] == '=') {
+        result->data++;
+        result->len--;
+
+        return ngx_http_im_call_restart(call, result);
+    }
+
     id = ngx_http_im_error_find(result);
+
+    if (id == NGX_HTTP_IM_STORE_ERROR) {
+        return ngx_http_im_call_contradiction(call, NGX_HTTP_IM_HEAD_BEHIND);
+    }
 
     return (id == NGX_HTTP_IM_OK) ? NGX_OK : ngx_http_im_call_error(call, id);
 }

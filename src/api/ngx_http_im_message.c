@@ -4,7 +4,7 @@
 
 
 static void ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message);
+    ngx_http_im_message_t *message, ngx_str_t *conv_id);
 
 
 ngx_int_t
@@ -53,6 +53,13 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
+    if (messages->nelts && message->row.seq == message[-1].row.seq
+        && !ngx_http_im_str_eq(&message->row.id, &message[-1].row.id))
+    {
+        return ngx_http_im_call_contradiction(call,
+                                    "two messages have the same sequence");
+    }
+
     messages->size += text->len;
 
     if (message->row.text.len >= NGX_HTTP_IM_WRITER_SHARED) {
@@ -65,9 +72,26 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
 }
 
 
+void
+ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages)
+{
+    ngx_uint_t             i, n;
+    ngx_http_im_message_t  message, *elts;
+
+    n = messages->nelts;
+    elts = messages->elts;
+
+    for (i = 0; i < n / 2; i++) {
+        message = elts[i];
+        elts[i] = elts[n - 1 - i];
+        elts[n - 1 - i] = message;
+    }
+}
+
+
 ngx_int_t
 ngx_http_im_messages_write(ngx_http_im_call_t *call,
-    ngx_http_im_messages_t *messages)
+    ngx_http_im_messages_t *messages, ngx_str_t *conv_id)
 {
     size_t                  size;
     ngx_int_t               rc;
@@ -84,7 +108,7 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
             return rc;
         }
 
-        size += 256 + call->conv_id.len + message->sender->text[0].len
+        size += 256 + conv_id->len + message->sender->text[0].len
                 + message->sender->text[1].len;
     }
 
@@ -97,7 +121,7 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
             ngx_http_im_write_lit(&call->writer, ",");
         }
 
-        ngx_http_im_message_write(call, &messages->elts[i]);
+        ngx_http_im_message_write(call, &messages->elts[i], conv_id);
     }
 
     ngx_http_im_write_lit(&call->writer, "]");
@@ -112,7 +136,7 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
 
 static void
 ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message)
+    ngx_http_im_message_t *message, ngx_str_t *conv_id)
 {
     ngx_str_t               id, type;
     ngx_http_im_row_t      *row;
@@ -123,6 +147,10 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     row = &message->row;
     sender = message->sender;
 
+    if (row->imported) {
+        ngx_http_im_msg_id_unescape(&row->id);
+    }
+
     ngx_http_im_write_lit(w, "{\"msg_id\":\"");
     ngx_http_im_write_raw(w, &row->id);
     ngx_http_im_write_lit(w, "\",\"msg_type\":");
@@ -130,7 +158,7 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     ngx_http_im_write_lit(w, ",\"msg\":\"");
     ngx_http_im_write_shared(w, &row->text);
     ngx_http_im_write_lit(w, "\",\"conv_id\":\"");
-    ngx_http_im_write_raw(w, &call->conv_id);
+    ngx_http_im_write_raw(w, conv_id);
     ngx_http_im_write_lit(w, "\",\"from_id\":\"");
     ngx_http_im_write_raw(w, &row->from);
     ngx_http_im_write_lit(w, "\",\"from_time\":");

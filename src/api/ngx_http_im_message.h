@@ -37,9 +37,15 @@ ngx_int_t ngx_http_im_messages_init(ngx_http_im_call_t *call,
 ngx_int_t ngx_http_im_message_add(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_str_t *text);
 
-/* the answer, an array; parses the senders.  NGX_OK, or refused */
+/* the other way round */
+void ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages);
+
+/*
+ * The answer, an array; parses the senders.  conv_id: as it is shown.  NGX_OK,
+ * or refused.
+ */
 ngx_int_t ngx_http_im_messages_write(ngx_http_im_call_t *call,
-    ngx_http_im_messages_t *messages);
+    ngx_http_im_messages_t *messages, ngx_str_t *conv_id);
 
 
 #endif /* _NGX_HTTP_IM_MESSAGE_H_INCLUDED_ */

@@ -29,7 +29,8 @@
     row(recall, "msg/recall", "")                                            \
     row(unread, "unread", "")                                                \
     row(user_set, "user/set", "")                                            \
-    row(user_get, "user/get", "")
+    row(user_get, "user/get", "")                                            \
+    row(import, "import", "")
 
 
 typedef struct {

@@ -10,6 +10,9 @@
 #define NGX_HTTP_IM_RUN_TURN          65536
 #define NGX_HTTP_IM_RUN_JOB           1024
 
+/* what a caller may hold though others hold too much, up to twice as much */
+#define NGX_HTTP_IM_HELD_SMALL        (1024 * 1024)
+
 
 static void ngx_http_im_jobs_run_handler(ngx_event_t *ev);
 static void ngx_http_im_job_outcome(ngx_http_im_job_t *job);
@@ -272,7 +275,7 @@ ngx_http_im_job_outcome(ngx_http_im_job_t *job)
     ngx_http_im_cmd_t      *cmd;
     ngx_http_im_outcome_e   worst, outcome;
 
-    worst = NGX_HTTP_IM_JOB_OK;
+    worst = job->refused ? NGX_HTTP_IM_JOB_UNAVAILABLE : NGX_HTTP_IM_JOB_OK;
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
@@ -338,12 +341,6 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     job->size += cmd->size;
     job->outstanding--;
 
-    if (job->caller) {
-        job->held += cmd->size;
-        job->caller->held += cmd->size;
-        job->jobs->held += cmd->size;
-    }
-
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
                    "im cmd:%p complete, job:%p state:%d size:%uz left:%ui",
                    cmd, job, cmd->state, cmd->size, job->outstanding);
@@ -360,6 +357,73 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     if (!job->expired) {
         ngx_http_im_job_post(job);
     }
+}
+
+
+void
+ngx_http_im_job_drop_waiting(ngx_http_im_job_t *job)
+{
+    ngx_http_im_cmd_t  *cmd;
+
+    for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
+
+        if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
+            ngx_http_im_flow_drop(cmd->flow->sched, cmd);
+
+            cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
+            job->outstanding--;
+        }
+    }
+}
+
+
+void
+ngx_http_im_job_judge(ngx_http_im_job_t *job)
+{
+    const char  *reason;
+
+    reason = ngx_http_im_job_memory(job);
+
+    if (reason == NULL || job->refused) {
+        return;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
+                   "im job:%p refused: %s, outstanding:%ui",
+                   job, reason, job->outstanding);
+
+    job->refused = 1;
+    job->reason = reason;
+
+    ngx_http_im_stat_inc(job->jobs->stat, NGX_HTTP_IM_STAT_OVERLOADS);
+    ngx_http_im_job_drop_waiting(job);
+}
+
+
+/*
+ * What a job holds itself is no reason, so one of them can always go on.  One
+ * caller may hold half; and who holds much is refused before others are.
+ */
+
+const char *
+ngx_http_im_job_memory(ngx_http_im_job_t *job)
+{
+    size_t  held;
+
+    if (job->caller->held - job->held > NGX_HTTP_IM_HELD_MAX / 2) {
+        return "too many replies of one caller are held";
+    }
+
+    held = job->jobs->held - job->held;
+
+    if (held > 2 * NGX_HTTP_IM_HELD_MAX
+        || (held > NGX_HTTP_IM_HELD_MAX
+            && job->caller->held > NGX_HTTP_IM_HELD_SMALL))
+    {
+        return "too many replies are held";
+    }
+
+    return NULL;
 }
 
 

@@ -55,6 +55,22 @@ ngx_http_im_cmd_e ngx_http_im_cmd_final(ngx_http_im_cmd_t *cmd,
     ngx_http_im_cmd_e state);
 
 
+/* commands nobody waits for any more and no byte of which was written */
+void ngx_http_im_job_drop_waiting(ngx_http_im_job_t *job);
+
+/* bytes of replies in jobs that are not over */
+#define NGX_HTTP_IM_HELD_MAX   (32 * 1024 * 1024)
+
+/* may the job hold more replies?  NULL, or why not */
+const char *ngx_http_im_job_memory(ngx_http_im_job_t *job);
+
+/*
+ * The same while replies arrive: if not, job->refused is set, and what the
+ * round has yet to receive is skipped.
+ */
+void ngx_http_im_job_judge(ngx_http_im_job_t *job);
+
+
 /* where the reply is built; NULL: nobody waits for it, it is skipped */
 
 static ngx_inline ngx_pool_t *
@@ -64,7 +80,26 @@ ngx_http_im_cmd_pool(ngx_http_im_cmd_t *cmd)
 
     job = cmd->job;
 
-    return (job->released || job->expired) ? NULL : job->pool;
+    return (job->released || job->expired
+            || (job->refused && cmd->kind == NGX_HTTP_IM_READ))
+           ? NULL : job->pool;
+}
+
+
+/* a reply of cmd->size is in the pool of the job, until that is over */
+
+static ngx_inline void
+ngx_http_im_cmd_hold(ngx_http_im_cmd_t *cmd)
+{
+    ngx_http_im_job_t  *job;
+
+    job = cmd->job;
+
+    if (job->caller && ngx_http_im_cmd_pool(cmd)) {
+        job->held += cmd->size;
+        job->caller->held += cmd->size;
+        job->jobs->held += cmd->size;
+    }
 }
 
 

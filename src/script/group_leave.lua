@@ -1,13 +1,15 @@
 -- Takes a member who leaves out of a group.
 -- KEYS: head, members, settings
 -- ARGV: member
--- reply: "ok", or the code of a refusal
+-- reply: "ok"; "=" and a head: the id is another name of a 1:1; or the code of
+--        a refusal
 local call, user, stay = redis.call, ARGV[1], {}
 local kind = call('GETRANGE', KEYS[1], 0, 0)
 if kind == '' then return 'conv_not_found' end
+if kind == '3' then return '=' .. call('GET', KEYS[1]) end
 if call('HEXISTS', KEYS[2], user) == 0 then return 'not_member' end
 local set = call('HMGET', KEYS[3], 'owner', 'users')
-if kind ~= '2' and set[1] == user then return 'is_owner' end
+if kind ~= '2' and kind ~= '5' and set[1] == user then return 'is_owner' end
 for shown in string.gmatch(set[2], '"[^"]+"') do
     if shown ~= '"' .. user .. '"' then stay[#stay + 1] = shown end
 end

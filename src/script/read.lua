@@ -1,11 +1,18 @@
 -- Moves a reader's position forward, never back.
--- KEYS: head, timeline, and for a group its members
--- ARGV: reader, sequence or "" for all, msg_id to be checked or ""
--- reply: "ok", or the code of a refusal
+-- KEYS: head, timeline, and for a group its members; ids of imported messages
+-- ARGV: reader, sequence or "" for all, msg_id to be checked or ""; if there
+--       is a key for those ids "1"
+-- reply: "ok"; "=" and a head: not of the kind that KEYS are for, or the
+--        message may be an imported one; or the code of a refusal
+local index = ARGV[4] and table.remove(KEYS)
 local user, upto, msg, group = ARGV[1], ARGV[2], ARGV[3], KEYS[3]
 local call, sub = redis.call, string.sub
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
+local kind = sub(head, 1, 1)
+if kind == '3' or not group and kind ~= '0' then
+    return '=' .. sub(head, 1, 131)
+end
 local seq, at, joined, hidden = tonumber(sub(head, 2, 16)), nil, '', ''
 if group then
     local pos = call('HGET', group, user)
@@ -19,7 +26,12 @@ end
 if msg ~= '' then
     local row = call('ZRANGEBYSCORE', KEYS[2], upto, upto)[1]
     if not row or sub(row, 1, #msg + 1) ~= msg .. ' ' then
-        return 'msg_not_found'
+        if not index and (kind > '3' or not group and sub(head, 70, 70) > '1')
+        then
+            return '=' .. kind
+        end
+        upto = index and call('HGET', index, msg)
+        if not upto or tonumber(upto) > seq then return 'msg_not_found' end
     end
 end
 if upto ~= '' and tonumber(upto) < seq then seq = tonumber(upto) end

@@ -1,30 +1,50 @@
 -- Takes the text of a message away; its row keeps all else.
--- KEYS: head, timeline, and for a group its members and settings
+-- KEYS: head, timeline, and for a group its members and settings; ids of
+--       imported messages
 -- ARGV: who recalls, sequence, msg_id to be checked,
---       ms in which one's own message may be recalled, "0" for ever, or "off"
--- reply: "ok", or the code of a refusal
+--       ms in which one's own message may be recalled, "0" for ever, or "off";
+--       if there is a key for those ids "1"
+-- reply: "ok"; "=" and a head: not of the kind that KEYS are for, or the
+--        message may be an imported one; or the code of a refusal
+local index = ARGV[5] and table.remove(KEYS)
 local call, sub = redis.call, string.sub
 local user, seq, msg, window = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local head = call('GETRANGE', KEYS[1], 0, 199)
+local group, head = KEYS[3], call('GETRANGE', KEYS[1], 0, 329)
 if head == '' then return 'conv_not_found' end
+local kind = sub(head, 1, 1)
+if kind == '3' or not group and kind ~= '0' then
+    return '=' .. sub(head, 1, 131)
+end
 local _, text, owner
-if KEYS[3] then
-    if call('HEXISTS', KEYS[3], user) == 0 then return 'not_member' end
+if group then
+    if call('HEXISTS', group, user) == 0 then return 'not_member' end
     owner = call('HGET', KEYS[4], 'owner') == user
     _, text = string.find(head, '^[^ ]* ', 37)
 else
     local _, last, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
     if user ~= a and user ~= b then return 'not_member' end
     text = last
+    if sub(head, 70, 70) > '1' then
+        local words = sub(head, 69, 69) > '1' and '^[^ ]* [^ ]* ' or '^[^ ]* '
+        _, text = string.find(head, words, last + 1)
+    end
 end
 local row = call('ZRANGEBYSCORE', KEYS[2], seq, seq)[1]
 if not row or sub(row, 1, #msg + 1) ~= msg .. ' ' then
-    return 'msg_not_found'
+    if not index and (kind > '3' or not group and sub(head, 70, 70) > '1') then
+        return '=' .. kind
+    end
+    seq = index and call('HGET', index, msg)
+    row = seq and call('ZRANGEBYSCORE', KEYS[2], seq, seq)[1]
+    msg = seq and seq .. '=' .. msg
+    if not row or sub(row, 1, #msg + 1) ~= msg .. ' ' then
+        return 'msg_not_found'
+    end
 end
 local at = #msg + 16
 local _, last, mark, from = string.find(row, '^(r?) ([^ ]+) ', at + 1)
 if from ~= user and not owner then return 'forbidden' end
-if sub(head, 1, 1) == '2' then return 'dismissed' end
+if kind == '2' or kind == '5' then return 'dismissed' end
 if mark == 'r' then return 'ok' end
 if not owner and window ~= '0' then
     local t = call('TIME')

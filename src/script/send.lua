@@ -5,11 +5,14 @@
 --       for a 1:1 whose users are known "A B " in the order of bytes, or "",
 --       "0" or "1": which of them is the sender
 -- reply: "msg_id time", for a 1:1 that was named by its id also " " and the
---        other user, or the code of a refusal
+--        other user, for an imported one always, and " " and the id it is
+--        shown under; "=" and a head: not of the kind that KEYS are for; or
+--        the code of a refusal
 local call, pcall, sub = redis.call, redis.pcall, string.sub
 local from, typ, text, cid, ids = ARGV[1], ARGV[2], ARGV[3], ARGV[5], ARGV[7]
 local group, who, peer = KEYS[4], ARGV[8], ''
-local head = call('GETRANGE', KEYS[1], 0, 199)
+local head = call('GETRANGE', KEYS[1], 0, 329)
+local kind = sub(head, 1, 1)
 local t = call('TIME')
 local now = t[1] .. sub('000000' .. t[2], -6, -4)
 local seq, keep, other, rev, pos, known
@@ -18,6 +21,8 @@ if head == '' then
     if group or ids == '' then return 'conv_not_found' end
     seq, keep, other, rev = '1', who .. ids, '000000000000000', '000000'
     check = true
+elseif kind == '3' or not group and kind ~= '0' then
+    return '=' .. sub(head, 1, 131)
 else
     local last = sub(head, 17, 29)
     if now < last then now = last end
@@ -35,7 +40,13 @@ else
         end
         keep = sub(head, 70, 70 + #ids)
         if keep ~= '0' .. ids and keep ~= '1' .. ids then
-            return 'not_member'
+            if keep ~= '2' .. ids and keep ~= '3' .. ids then
+                return 'not_member'
+            end
+            local shown = string.match(head, '^[^ ]+', 71 + #ids)
+            local a, b = string.match(ids, '^([^ ]+) ([^ ]+)')
+            peer = ' ' .. (who == '0' and b or a) .. ' ' .. shown
+            keep = keep .. shown .. ' '
         end
         other = who == '0' and sub(head, 53, 67) or sub(head, 38, 52)
     end
@@ -56,18 +67,24 @@ if cid ~= '' then
         end
     end
 end
-if group and sub(head, 1, 1) == '2' then return 'dismissed' end
+if kind == '2' or kind == '5' then return 'dismissed' end
 -- A row of this sequence, which the head does not know, is of a write that
--- was cut off.  In a busy conversation only a client_msg_id looks for it.
+-- was cut off.  In a busy conversation only a client_msg_id looks for it.  If
+-- there are later ones, it is the head that is wrong.
 if check then
-    local rows = call('ZRANGEBYSCORE', KEYS[2], seq, seq)
+    local rows = call('ZRANGEBYSCORE', KEYS[2], seq, '+inf', 'LIMIT', 0, 9)
+    for i = 1, #rows do
+        if sub(rows[i], 1, #seq + 1) ~= seq .. '-' then
+            return 'store_error'
+        end
+    end
     for i = 1, #rows do call('ZREM', KEYS[2], rows[i]) end
 end
 local pad = sub('00000000000000' .. seq, -15)
 local id = seq .. '-' .. ARGV[4] .. ' ' .. now
 local row, value = id .. ' ' .. body, nil
 if group then
-    value = '1' .. pad .. now .. rev .. typ .. from .. ' ' .. text
+    value = kind .. pad .. now .. rev .. typ .. from .. ' ' .. text
 elseif who == '0' then
     value = '0' .. pad .. now .. rev .. '00' .. pad .. other .. typ .. '0'
         .. keep .. text

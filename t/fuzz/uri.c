@@ -38,7 +38,8 @@ static const struct {
     { "msg/recall", "recall" },
     { "unread", "unread" },
     { "user/set", "user_set" },
-    { "user/get", "user_get" }
+    { "user/get", "user_get" },
+    { "import", "import" }
 };
 
 
