@@ -22,7 +22,8 @@ run: deps all
 test:
 	@t/tools/deps libjson-pp-perl nghttp2-client libnginx-mod-nchan \
 	    libnginx-mod-http-lua libjson-validator-perl libcpanel-json-xs-perl \
-	    libyaml-libyaml-perl libyaml-pp-perl python3-jsonschema prometheus \
+	    libyaml-libyaml-perl libyaml-pp-perl python3-jsonschema sqlite3 \
+	    prometheus \
 	    $(if $(filter true,$(CI)),clang libclang-rt-dev)
 	@$(MAKE) --no-print-directory all lint
 	@IM_OPENAPI=$${IM_OPENAPI-1} $(PROVE) $(TESTS)

@@ -41,6 +41,7 @@ typedef struct {
     ngx_http_im_stat_sh_t     *sh;
     ngx_slab_pool_t           *shpool;
     ngx_uint_t                 generation;
+    ngx_uint_t                 full;          /* this worker has told so */
 } ngx_http_im_stat_zone_t;
 
 

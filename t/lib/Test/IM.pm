@@ -117,7 +117,7 @@ sub start {
 
     $self->{nginx} = $self->spawn('nginx.out', @cmd);
 
-    $self->poll(10, sub {
+    $self->poll(60, sub {
         $self->running($self->{nginx}) or croak 'nginx did not start, status '
             . "$self->{status}{$self->{nginx}}: "
             . slurp("$self->{dir}/nginx.out") . $self->error_log;
@@ -207,7 +207,7 @@ sub reload {
     my %old = map { $_ => 1 } $self->worker_pids;
     delete $self->{im_locations};
     kill HUP => $self->{nginx};
-    return $self->poll(10, sub {
+    return $self->poll(60, sub {
         my @now = $self->worker_pids;
         my $new = grep { !$old{$_} } @now;
         return $new == $self->{workers} && ($opt{overlap} || @now == $new);
@@ -230,7 +230,7 @@ sub connect {
     my ($self, $port) = @_;
     my $s = $self->tcp($port || $self->{port}) or croak "connect: $!";
     weaken($self);
-    return Test::IM::Conn->new($s, 10 * $SCALE,
+    return Test::IM::Conn->new($s, 30 * $SCALE,
                                sub { $self && $self->response_check(@_) });
 }
 
@@ -378,7 +378,7 @@ sub start_redis {
         '--port', $self->{redis_port} || 0, '--bind', '127.0.0.1',
         '--unixsocket', $self->{sock}, '--dir', $self->{dir},
         '--save', '', '--appendonly', 'no', @{ $self->{redis_args} || [] });
-    $self->poll(10, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
+    $self->poll(60, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
         or croak "$REDIS did not start: "
             . slurp("$self->{dir}/redis.out");
     return $self->{redis_pid};
@@ -391,7 +391,7 @@ sub stop_redis {
     delete $self->{resp};
     kill CONT => $pid if !$signal;
     kill $signal || 'TERM', $pid;
-    $self->poll(10, sub { !$self->running($pid) }) or croak 'redis stays';
+    $self->poll(60, sub { !$self->running($pid) }) or croak 'redis stays';
     unlink $self->{sock};
 }
 
@@ -406,7 +406,7 @@ sub redis {
     $self->{resp_pid} = $$;
     my $c = $self->{resp} ||= Test::IM::Conn->new(
         IO::Socket::UNIX->new(Peer => $self->{sock}) || croak("redis: $!"),
-        10 * $SCALE);
+        30 * $SCALE);
     $c->send(join '', '*' . @cmd . "\r\n",
              map { '$' . length($_) . "\r\n$_\r\n" } @cmd);
     return $c->read_reply;
