@@ -1,7 +1,9 @@
 # make            the module: build/ngx_http_im_module.so
-# make run        serve it here, until Ctrl-C (PORT=8080)
+# make run        serve it here, until Ctrl-C (PORT=8080; CLUSTER=1: on a Redis
+#                 Cluster)
 # make test       install what is needed, build, run all of prove
-#                 (TLS=1: Redis with TLS, SENTINEL=1: behind a Sentinel)
+#                 (TLS=1: Redis with TLS, SENTINEL=1: behind a Sentinel,
+#                 CLUSTER=1: on a Redis Cluster)
 
 MODULES ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 PROVE   ?= prove -I t/lib
@@ -17,16 +19,16 @@ deps:
 	@t/tools/deps
 
 run: deps all
-	@t/tools/run
+	@CLUSTER=$(CLUSTER) t/tools/run
 
 test:
 	@t/tools/deps libjson-pp-perl nghttp2-client libnginx-mod-nchan \
 	    libnginx-mod-http-lua libjson-validator-perl libcpanel-json-xs-perl \
-	    libyaml-libyaml-perl libyaml-pp-perl python3-jsonschema \
+	    libyaml-libyaml-perl libyaml-pp-perl python3-jsonschema sqlite3 \
 	    $(if $(filter true,$(CI)),clang libclang-rt-dev)
 	@$(MAKE) --no-print-directory all lint
 	@IM_OPENAPI=$${IM_OPENAPI-1} IM_TLS=$(TLS) IM_SENTINEL=$(SENTINEL) \
-	    $(PROVE) $(TESTS)
+	    IM_CLUSTER=$(CLUSTER) $(PROVE) $(TESTS)
 
 lint: all
 	@t/tools/lint

@@ -140,7 +140,8 @@ ngx_http_im_head_imported_parse(ngx_http_im_head_t *head, u_char **p,
     u_char *last, ngx_uint_t sender)
 {
     if (head->first < 2 || head->first > 3 || sender > 2
-        || ngx_http_im_schema_word(p, last, &head->id) != NGX_OK)
+        || ngx_http_im_schema_word(p, last, &head->id) != NGX_OK
+        || !ngx_http_im_id_conv_valid(&head->id))
     {
         return NGX_ERROR;
     }
@@ -398,6 +399,10 @@ ngx_http_im_sent_parse(ngx_http_im_sent_t *sent, ngx_str_t *src)
             sent->peer.len = p - sent->peer.data;
             sent->shown.data = p + 1;
             sent->shown.len = last - sent->shown.data;
+
+            if (!ngx_http_im_id_conv_valid(&sent->shown)) {
+                return NGX_ERROR;
+            }
         }
     }
 

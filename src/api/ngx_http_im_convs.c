@@ -260,7 +260,7 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
     ngx_http_im_cmd_t        *cmd;
     ngx_http_im_convs_row_t  *row;
 
-    max = batch->max;
+    max = call->job->one_tag ? 1 : batch->max;
 
     if (batch->whole) {
         max = ngx_min(max, ngx_http_im_call_heads_max(call->options));
@@ -296,6 +296,10 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
         }
 
         cmd = ngx_http_im_convs_batch_cmd(call, convs, batch, argv, m);
+
+        if (batch->whole) {
+            ngx_http_im_call_most(call, cmd, m);
+        }
 
         for ( /* void */ ; first < i; first++) {
             if ((rows[first]->peer.len == 0) == batch->group) {

@@ -7,11 +7,16 @@
 #include "ngx_http_im_import_batch.h"
 
 
+/* bytes; a longer batch is not sent before the conversation is known */
+#define NGX_HTTP_IM_IMPORT_PROBE   65536
+
+
 typedef struct {
     ngx_http_im_batch_t     batch;
     ngx_http_im_cmd_t      *cmd;
     ngx_http_im_places_t    places;
     ngx_msec_t              sent;       /* when the inboxes were written to */
+    unsigned                probe:1;    /* without messages */
 } ngx_http_im_import_t;
 
 
@@ -31,10 +36,11 @@ static ngx_int_t ngx_http_im_import_listed(ngx_http_im_call_t *call);
 
 /*
  * script import -> "ok STORED SKIPPED SCORE", conv_not_found or the code of a
- * refusal.  After conv_not_found for a 1:1 script claim of its id -> "ok" or a
- * code, for a group script join of each member, see ngx_http_im_group.h; then
- * script import again, which may create it now.  For a 1:1 then script inbox
- * of both.  A repetition does what a crash has left undone.
+ * refusal; first without the messages, where they are large.  After
+ * conv_not_found for a 1:1 script claim of its id -> "ok" or a code, for a
+ * group script join of each member, see ngx_http_im_group.h; then script
+ * import again, which may create it now.  For a 1:1 then script inbox of both.
+ * A repetition does what a crash has left undone.
  */
 
 const ngx_http_im_op_t  ngx_http_im_op_import = {
@@ -50,6 +56,7 @@ const ngx_http_im_op_t  ngx_http_im_op_import = {
 static ngx_int_t
 ngx_http_im_import(ngx_http_im_call_t *call)
 {
+    ngx_uint_t             create;
     ngx_http_im_import_t  *import;
 
     import = ngx_pcalloc(call->pool, sizeof(ngx_http_im_import_t));
@@ -65,9 +72,13 @@ ngx_http_im_import(ngx_http_im_call_t *call)
 
     /* the computed id needs no other name */
 
-    return ngx_http_im_import_store(call, call->pair
-                                 && ngx_http_im_str_eq(&call->conv_id,
-                                                       &call->name_id));
+    create = (call->pair
+              && ngx_http_im_str_eq(&call->conv_id, &call->name_id));
+
+    import->probe = (!create
+                     && import->batch.size > NGX_HTTP_IM_IMPORT_PROBE);
+
+    return ngx_http_im_import_store(call, create);
 }
 
 
@@ -94,15 +105,17 @@ ngx_http_im_import_store(ngx_http_im_call_t *call, ngx_uint_t create)
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im import store conv:\"%V\" create:%ui args:%ui job:%p",
-                   &call->conv_id, create, import->batch.argc, call->job);
+                   "im import store conv:\"%V\" create:%ui probe:%d job:%p",
+                   &call->conv_id, create, (int) import->probe, call->job);
 
     import->cmd = ngx_http_im_call_script(call, NGX_HTTP_IM_UPSERT,
                                           NGX_HTTP_IM_SCRIPT_IMPORT,
                                           &call->conv_id, keys,
                                           call->pair ? 4 : 6,
                                           import->batch.argv,
-                                          import->batch.argc);
+                                          import->probe
+                                          ? import->batch.head_argc
+                                          : import->batch.argc);
     call->next = ngx_http_im_import_stored;
 
     return NGX_AGAIN;
@@ -125,6 +138,14 @@ ngx_http_im_import_stored(ngx_http_im_call_t *call)
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im import stored conv:\"%V\" rc:%i code:%ui job:%p",
                    &call->conv_id, rc, (ngx_uint_t) call->error.id, call->job);
+
+    if (import->probe) {
+        import->probe = 0;
+
+        if (rc == NGX_OK) {
+            return ngx_http_im_import_store(call, 0);
+        }
+    }
 
     if (rc == NGX_DECLINED
         && call->error.id == NGX_HTTP_IM_CONV_NOT_FOUND

@@ -76,9 +76,12 @@ ngx_http_im_batch_create(ngx_http_im_call_t *call, ngx_http_im_batch_t *batch)
         *argv++ = batch->users[i];
     }
 
+    batch->head_argc = argv - batch->argv;
+
     row = args->messages.elts;
 
     for (i = 0; i < args->messages.nelts; i++) {
+        batch->size += row[i].msg.escaped.len;
 
         if (ngx_http_im_batch_row_set(call->pool, &row[i], argv) != NGX_OK) {
             return NGX_ERROR;

@@ -14,6 +14,8 @@
 typedef struct {
     ngx_str_t    *argv;       /* the first: "1": may create, or "" */
     ngx_uint_t    argc;
+    ngx_uint_t    head_argc;  /* of these, before those of messages */
+    size_t        size;       /* of the texts */
     ngx_str_t    *users;      /* as in the body */
     ngx_uint_t    nusers;
     int64_t       stored;

@@ -79,7 +79,7 @@ const ngx_http_im_field_t  ngx_http_im_import_fields[] = {
       offsetof(ngx_http_im_import_args_t, unread), 0, 0, NULL, 0 },
 
     { ngx_string("messages"), NGX_HTTP_IM_FIELD_OBJECTS,
-      NGX_HTTP_IM_FIELD_REQUIRED,
+      NGX_HTTP_IM_FIELD_REQUIRED|NGX_HTTP_IM_FIELD_SPLIT,
       offsetof(ngx_http_im_import_args_t, messages), 0,
       NGX_HTTP_IM_IMPORT_MAX, ngx_http_im_import_row_fields,
       sizeof(ngx_http_im_import_row_t) },

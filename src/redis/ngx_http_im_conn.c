@@ -49,8 +49,8 @@ ngx_http_im_conn_init(ngx_http_im_conn_t *conn,
     ngx_http_im_open_init(&conn->open, endpoint->log, &conn->words,
                           NGX_HTTP_IM_CONN_WORDS);
 
-    return ngx_http_im_output_init(&conn->output, endpoint->stat,
-                                   endpoint->log);
+    return ngx_http_im_output_init(&conn->output, endpoint->pool,
+                                   endpoint->stat, endpoint->log);
 }
 
 
@@ -513,6 +513,10 @@ ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
 
     conn->words.len = 0;
     conn->expected = 0;
+
+    if (conn->exiting) {
+        return;
+    }
 
     if (conn->backoff.delay == 0 || conn->next) {
         ngx_http_im_conn_connect(conn);

@@ -66,6 +66,7 @@ typedef struct {
     ngx_http_im_tls_t        *tls;           /* NULL: not used */
     u_char                   *buf;           /* recv() fills it */
     size_t                    size;
+    ngx_pool_t               *pool;          /* of the node */
     ngx_http_im_stat_t       *stat;
     ngx_log_t                *log;
     ngx_log_t                *connect_log;
@@ -78,8 +79,8 @@ typedef struct {
 
 
 /*
- * One connection to a server.  The struct lives as long as the worker; the
- * nginx connection in it comes and goes.
+ * One connection to a server.  The struct lives as long as the node; the nginx
+ * connection in it comes and goes.
  */
 
 struct ngx_http_im_conn_s {

@@ -71,6 +71,13 @@ static ngx_command_t  ngx_http_im_redis_block_commands[] = {
       offsetof(ngx_http_im_redis_conf_t, auth.file),
       NULL },
 
+    { ngx_string("cluster"),
+      NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_im_redis_conf_t, cluster),
+      NULL },
+
     { ngx_string("database"),
       NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,

@@ -36,6 +36,7 @@ ngx_http_im_redis_conf_create(ngx_conf_t *cf, ngx_array_t *stores,
     *new = store;
 
     store->name = *name;
+    store->cluster = NGX_CONF_UNSET;
     store->database = NGX_CONF_UNSET;
     store->connections = NGX_CONF_UNSET;
     store->max_pending = NGX_CONF_UNSET;
@@ -67,7 +68,16 @@ ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    ngx_conf_init_value(store->cluster, 0);
     ngx_conf_init_value(store->database, 0);
+
+    if (store->cluster && store->database) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"database\" in im_redis \"%V\": a cluster has "
+                           "only database 0; remove it", &store->name);
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_init_value(store->connections, 1);
     ngx_conf_init_value(store->max_pending, 16384);
     ngx_conf_init_msec_value(store->connect_timeout, 1000);
@@ -133,7 +143,7 @@ ngx_http_im_redis_conf_check_servers(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (store->servers.nelts > 1) {
+    if (store->servers.nelts > 1 && store->cluster != 1) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "a second \"server\" in im_redis \"%V\": these would "
                       "be two stores with different data; remove one, in "

@@ -32,6 +32,7 @@ typedef struct {
                                                  the server is that */
     ngx_array_t                   sentinels;
     ngx_http_im_auth_t            sentinel_auth;
+    ngx_flag_t                    cluster;    /* servers: some of its nodes */
     ngx_int_t                     database;
     ngx_int_t                     connections;
     ngx_int_t                     max_pending;

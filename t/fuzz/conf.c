@@ -484,6 +484,13 @@ ngx_http_im_handler_init(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
 
 
 size_t
+ngx_http_im_body_max(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    return 0;
+}
+
+
+size_t
 ngx_http_im_body_limit(ngx_http_core_loc_conf_t *clcf, size_t max)
 {
     return max;
