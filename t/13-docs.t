@@ -196,7 +196,7 @@ for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/*/*.c")) {
 for my $file ('README.md', map { "docs/$_" }
               qw(api.md directives.md identity.md redis-schema.md internals.md
                  operations.md reliability.md testing.md migration.md
-                 import/README.md))
+                 import/README.md packaging/README.md monitoring/README.md))
 {
     my $text = slurp("$root/$file");
     (my $dir = $file) =~ s{[^/]*$}{};
