@@ -8,6 +8,7 @@
 #include "ngx_http_im_limit.h"
 #include "ngx_http_im_options.h"
 #include "ngx_http_im_pass.h"
+#include "ngx_http_im_redis_block.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -278,7 +279,7 @@ ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_im_main_conf_t  *imcf = conf;
 
-    return ngx_http_im_redis_conf_block(cf, cmd, &imcf->stores);
+    return ngx_http_im_redis_block(cf, cmd, &imcf->stores);
 }
 
 

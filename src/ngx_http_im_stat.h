@@ -85,6 +85,12 @@ typedef enum {
     NGX_HTTP_IM_STAT_CONNECTS,
     NGX_HTTP_IM_STAT_FAILURES,
     NGX_HTTP_IM_STAT_LOST,
+    NGX_HTTP_IM_STAT_MOVED,              /* redirections of a cluster */
+    NGX_HTTP_IM_STAT_ASK,
+    NGX_HTTP_IM_STAT_AGAIN,              /* commands refused for a moment */
+    NGX_HTTP_IM_STAT_REFRESHES,          /* a node was asked for the slots */
+    NGX_HTTP_IM_STAT_TLS_FAILURES,
+    NGX_HTTP_IM_STAT_FAILOVERS,
     NGX_HTTP_IM_STAT_TIME,               /* ms in round trips */
     NGX_HTTP_IM_STAT_ROUNDS,             /* the first bucket */
 

@@ -22,7 +22,7 @@ my $internals = slurp("$root/docs/internals.md");
 
 my $module = source('module');
 my @http = names(table($module, 'ngx_http_im_commands'));
-my @block = names(table(source('redis_conf'), 'ngx_http_im_redis_conf_commands'));
+my @block = names(table(source('redis_block'), 'ngx_http_im_redis_block_commands'));
 my @vars = names(table(source('variable'), 'ngx_http_im_vars'));
 
 cmp_ok(@http, '>=', 10, 'the table of directives is read');
@@ -196,7 +196,7 @@ for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/*/*.c")) {
 for my $file ('README.md', map { "docs/$_" }
               qw(api.md directives.md identity.md redis-schema.md internals.md
                  operations.md reliability.md testing.md migration.md
-                 import/README.md))
+                 import/README.md packaging/README.md monitoring/README.md))
 {
     my $text = slurp("$root/$file");
     (my $dir = $file) =~ s{[^/]*$}{};

@@ -267,6 +267,10 @@ ngx_http_im_cmd_t *ngx_http_im_call_cmd(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_key_e what, ngx_str_t *id,
     ngx_str_t *argv, ngx_uint_t argc);
 
+/* the reply may have n whole messages */
+void ngx_http_im_call_most(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t n);
+
 /* EVALSHA with keys of a conversation and the arguments of the script */
 ngx_http_im_cmd_t *ngx_http_im_call_script(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_script_e script, ngx_str_t *id,

@@ -18,6 +18,16 @@ ngx_http_im_call_cmd(ngx_http_im_call_t *call, ngx_uint_t kind,
 }
 
 
+void
+ngx_http_im_call_most(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t n)
+{
+    if (cmd) {
+        cmd->most = n * ngx_http_im_call_row_max(call->options);
+    }
+}
+
+
 ngx_http_im_cmd_t *
 ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_http_im_script_e script, ngx_str_t *id, const ngx_http_im_key_e *keys,

@@ -131,7 +131,7 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page)
 {
     ngx_int_t                 rc;
-    ngx_uint_t                i, n, first, more, partial;
+    ngx_uint_t                i, n, first, more, partial, reverse;
     ngx_http_im_reply_t      *reply, *elt;
     ngx_http_im_messages_t   *messages;
     ngx_http_im_page_args_t  *args;
@@ -167,9 +167,10 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
                    "im page timeline rows:%ui cursor:%ui more:%ui cmd:%p "
                    "job:%p", n, first, more, page->timeline, call->job);
 
+    reverse = (args->after.data && !partial);
+
     for (i = first; i < n; i++) {
-        elt = &reply->elts[args->after.data && !partial ? n - 1 + first - i
-                                                        : i];
+        elt = &reply->elts[reverse ? n - 1 + first - i : i];
 
         if (elt->type != NGX_HTTP_IM_REPLY_STRING) {
             return ngx_http_im_call_store_error(call);

@@ -55,6 +55,8 @@ ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
     page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                           NGX_HTTP_IM_CONV_TIMELINE,
                                           &call->conv_id, argv, 4);
+
+    ngx_http_im_call_most(call, page->timeline, page->wanted);
 }
 
 
@@ -208,6 +210,8 @@ ngx_http_im_page_seq_fetch(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
     page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                           NGX_HTTP_IM_CONV_TIMELINE,
                                           &call->conv_id, argv, 7);
+
+    ngx_http_im_call_most(call, page->timeline, page->wanted);
 }
 
 
@@ -253,4 +257,6 @@ ngx_http_im_page_script_fetch(ngx_http_im_call_t *call,
                                              &call->conv_id, keys,
                                              page->looked_up ? 2 : 1, args,
                                              to ? 6 : 5);
+
+    ngx_http_im_call_most(call, page->timeline, 2 * ngx_max(rows, 1));
 }

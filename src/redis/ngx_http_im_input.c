@@ -121,6 +121,11 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
 
         out->last_reply = ngx_current_msec;
 
+        if (cmd->asking && !cmd->asked) {
+            cmd->asked = 1;             /* its own reply comes next */
+            continue;
+        }
+
         if (cmd->kind != NGX_HTTP_IM_FENCE) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&in->held, q);

@@ -367,12 +367,23 @@ ngx_http_im_job_drop_waiting(ngx_http_im_job_t *job)
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
-        if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
+        if (cmd->state != NGX_HTTP_IM_CMD_WAITING) {
+            continue;
+        }
+
+        if (cmd->flow) {
             ngx_http_im_flow_drop(cmd->flow->sched, cmd);
 
-            cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
-            job->outstanding--;
+        } else {
+
+            /* see ngx_http_im_delay.h */
+
+            ngx_queue_remove(&cmd->queue);
+            job->jobs->delayed--;
         }
+
+        cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
+        job->outstanding--;
     }
 }
 

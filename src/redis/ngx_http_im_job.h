@@ -23,6 +23,13 @@ struct ngx_http_im_jobs_s {
     ngx_uint_t                nfree;
     ngx_uint_t                n;             /* in use */
     size_t                    held;          /* bytes of replies in them */
+    size_t                    waiting;       /* bytes of commands, unwritten */
+    ngx_uint_t                delayed;       /* commands without a node */
+
+    /* when a connection was last opened or closed: what servers held before
+       may be lost since */
+    ngx_msec_t                generation;
+
     ngx_event_t               run;           /* posted: calls the handlers */
     ngx_http_im_callers_t     callers;
     ngx_http_im_log_limit_t   limits[NGX_HTTP_IM_JOB_UNKNOWN + 1];

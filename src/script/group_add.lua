@@ -10,6 +10,7 @@ local head = redis.call('GETRANGE', KEYS[1], 0, 28)
 if head == '' then return 'conv_not_found' end
 local kind = string.sub(head, 1, 1)
 if kind == '3' then return '=' .. redis.call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 local who, limit, count = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[5])
 if who ~= '' and redis.call('HEXISTS', KEYS[2], who) == 0 then
     return 'not_member'

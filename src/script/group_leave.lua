@@ -7,6 +7,7 @@ local call, user, stay = redis.call, ARGV[1], {}
 local kind = call('GETRANGE', KEYS[1], 0, 0)
 if kind == '' then return 'conv_not_found' end
 if kind == '3' then return '=' .. call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 if call('HEXISTS', KEYS[2], user) == 0 then return 'not_member' end
 local set = call('HMGET', KEYS[3], 'owner', 'users')
 if kind ~= '2' and kind ~= '5' and set[1] == user then return 'is_owner' end
@@ -15,5 +16,8 @@ for shown in string.gmatch(set[2], '"[^"]+"') do
 end
 call('HSET', KEYS[3], 'users', table.concat(stay, ','))
 call('HDEL', KEYS[3], 'a:' .. user)
+-- the last one leaves an empty field: a key that does not exist would be in
+-- the way of a slot that is moved
+if #stay == 0 then call('HSET', KEYS[2], '', '0') end
 call('HDEL', KEYS[2], user)
 return 'ok'

@@ -8,6 +8,7 @@ local call, who, gone, was, stay = redis.call, ARGV[1], {}, {}, {}
 local kind = call('GETRANGE', KEYS[1], 0, 0)
 if kind == '' then return 'conv_not_found' end
 if kind == '3' then return '=' .. call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 if call('HEXISTS', KEYS[2], who) == 0 then return 'not_member' end
 local set = call('HMGET', KEYS[3], 'owner', 'users')
 if set[1] ~= who then return 'forbidden' end

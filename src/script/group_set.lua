@@ -8,6 +8,7 @@ local call, who, set = redis.call, ARGV[1], ARGV[2]
 local kind = call('GETRANGE', KEYS[1], 0, 0)
 if kind == '' then return 'conv_not_found' end
 if kind == '3' then return '=' .. call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 if call('HEXISTS', KEYS[2], who) == 0 then return 'not_member' end
 local old = call('HMGET', KEYS[3], 'owner', 'info')
 if old[1] ~= who then return 'forbidden' end

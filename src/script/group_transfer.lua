@@ -7,6 +7,7 @@ local call, who, to = redis.call, ARGV[1], ARGV[2]
 local kind = call('GETRANGE', KEYS[1], 0, 0)
 if kind == '' then return 'conv_not_found' end
 if kind == '3' then return '=' .. call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 if call('HEXISTS', KEYS[2], who) == 0 then return 'not_member' end
 if call('HGET', KEYS[3], 'owner') ~= who then return 'forbidden' end
 if call('HEXISTS', KEYS[2], to) == 0 then return 'not_member' end

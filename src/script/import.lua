@@ -15,6 +15,7 @@
 --        is refused, but ARGV[1] must be "1"
 local call, pcall = redis.call, redis.pcall
 local sub, match = string.sub, string.match
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 local may, created, unread = ARGV[1] == '1', ARGV[2], ARGV[3] == '1'
 local ids, shown, first, digest = ARGV[4], ARGV[5], 0, ARGV[7]
 local group, n = KEYS[5], tonumber(ARGV[8])

@@ -10,6 +10,7 @@ local call, sub = redis.call, string.sub
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
 local kind = sub(head, 1, 1)
+if kind ~= '3' and not KEYS[2] then return {err = 'TRYAGAIN'} end
 if kind == '3' or not group and kind ~= '0' then
     return '=' .. sub(head, 1, 131)
 end

@@ -12,6 +12,7 @@ local user, seq, msg, window = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local group, head = KEYS[3], call('GETRANGE', KEYS[1], 0, 329)
 if head == '' then return 'conv_not_found' end
 local kind = sub(head, 1, 1)
+if kind ~= '3' and not KEYS[2] then return {err = 'TRYAGAIN'} end
 if kind == '3' or not group and kind ~= '0' then
     return '=' .. sub(head, 1, 131)
 end

@@ -11,6 +11,7 @@
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_settings.h"
 #include "ngx_http_im_siphash.h"
+#include "ngx_http_im_slots.h"
 
 
 static void
