@@ -46,7 +46,7 @@ typedef struct {
 
 
 /* the first counters of any block are gauges */
-#define NGX_HTTP_IM_STAT_GAUGES    8
+#define NGX_HTTP_IM_STAT_GAUGES    10
 #define NGX_HTTP_IM_STAT_BUCKETS   13
 
 
@@ -75,6 +75,8 @@ typedef enum {
     NGX_HTTP_IM_STAT_SENT,               /* commands not yet answered */
     NGX_HTTP_IM_STAT_CONNECTED,
     NGX_HTTP_IM_STAT_CONNECTIONS,        /* configured */
+    NGX_HTTP_IM_STAT_STREAMS,
+    NGX_HTTP_IM_STAT_SUBSCRIBED,         /* connections that read events */
 
     NGX_HTTP_IM_STAT_COMMANDS = NGX_HTTP_IM_STAT_GAUGES,
     NGX_HTTP_IM_STAT_REFUSALS,
@@ -85,6 +87,13 @@ typedef enum {
     NGX_HTTP_IM_STAT_CONNECTS,
     NGX_HTTP_IM_STAT_FAILURES,
     NGX_HTTP_IM_STAT_LOST,
+    NGX_HTTP_IM_STAT_OPENED,
+    NGX_HTTP_IM_STAT_RESUMED,
+    NGX_HTTP_IM_STAT_RESET,
+    NGX_HTTP_IM_STAT_GAP,
+    NGX_HTTP_IM_STAT_SLOW,
+    NGX_HTTP_IM_STAT_EVENTS,
+    NGX_HTTP_IM_STAT_DELIVERIES,
     NGX_HTTP_IM_STAT_MOVED,              /* redirections of a cluster */
     NGX_HTTP_IM_STAT_ASK,
     NGX_HTTP_IM_STAT_AGAIN,              /* commands refused for a moment */

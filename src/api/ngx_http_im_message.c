@@ -3,15 +3,12 @@
 #include "ngx_http_im_id.h"
 
 
-static void ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message, ngx_str_t *conv_id);
-
-
 ngx_int_t
 ngx_http_im_messages_init(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_uint_t n)
 {
     messages->nelts = 0;
+    messages->first = 0;
     messages->size = 0;
 
     messages->elts = ngx_palloc(call->pool, n * sizeof(ngx_http_im_message_t));
@@ -53,7 +50,8 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    if (messages->nelts && message->row.seq == message[-1].row.seq
+    if (messages->nelts > messages->first
+        && message->row.seq == message[-1].row.seq
         && !ngx_http_im_str_eq(&message->row.id, &message[-1].row.id))
     {
         return ngx_http_im_call_contradiction(call,
@@ -121,7 +119,8 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
             ngx_http_im_write_lit(&call->writer, ",");
         }
 
-        ngx_http_im_message_write(call, &messages->elts[i], conv_id);
+        ngx_http_im_message_write(call, &messages->elts[i], conv_id,
+                                  call->options->reply_full);
     }
 
     ngx_http_im_write_lit(&call->writer, "]");
@@ -134,9 +133,9 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
 }
 
 
-static void
+void
 ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message, ngx_str_t *conv_id)
+    ngx_http_im_message_t *message, ngx_str_t *conv_id, ngx_uint_t seq)
 {
     ngx_str_t               id, type;
     ngx_http_im_row_t      *row;
@@ -176,13 +175,13 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     ngx_http_im_write_raw(w, &sender->text[0]);
     ngx_http_im_write_lit(w, "\"}");
 
-    if (call->options->reply_full) {
+    if (seq) {
         ngx_http_im_write_lit(w, ",\"seq\":");
         ngx_http_im_write_int(w, row->seq);
+    }
 
-        if (row->recalled) {
-            ngx_http_im_write_lit(w, ",\"recalled\":true");
-        }
+    if (row->recalled && call->options->reply_full) {
+        ngx_http_im_write_lit(w, ",\"recalled\":true");
     }
 
     ngx_http_im_write_lit(w, "}");

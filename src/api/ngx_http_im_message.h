@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     ngx_http_im_message_t    *elts;
     ngx_uint_t                nelts;
+    ngx_uint_t                first;      /* of the last conversation */
     size_t                    size;       /* of the rows */
     ngx_http_im_profiles_t    profiles;   /* of the senders */
 } ngx_http_im_messages_t;
@@ -36,6 +37,10 @@ ngx_int_t ngx_http_im_messages_init(ngx_http_im_call_t *call,
  */
 ngx_int_t ngx_http_im_message_add(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_str_t *text);
+
+/* one of them as a JSON object */
+void ngx_http_im_message_write(ngx_http_im_call_t *call,
+    ngx_http_im_message_t *message, ngx_str_t *conv_id, ngx_uint_t seq);
 
 /* the other way round */
 void ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages);

@@ -33,7 +33,8 @@ static const ngx_http_im_conn_handlers_t  ngx_http_im_sentinel_handlers = {
     ngx_http_im_sentinel_reply,
     ngx_http_im_sentinel_ready,
     ngx_http_im_sentinel_closed,
-    ngx_http_im_sentinel_timer
+    ngx_http_im_sentinel_timer,
+    NULL
 };
 
 

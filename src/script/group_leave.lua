@@ -1,6 +1,6 @@
 -- Takes a member who leaves out of a group.
 -- KEYS: head, members, settings
--- ARGV: member
+-- ARGV: member, the event channel, if any
 -- reply: "ok"; "=" and a head: the id is another name of a 1:1; or the code of
 --        a refusal
 local call, user, stay = redis.call, ARGV[1], {}
@@ -20,4 +20,10 @@ call('HDEL', KEYS[3], 'a:' .. user)
 -- the way of a slot that is moved
 if #stay == 0 then call('HSET', KEYS[2], '', '0') end
 call('HDEL', KEYS[2], user)
+if ARGV[2] then
+    local t = redis.call('TIME')
+    redis.pcall('PUBLISH', ARGV[2], 'L ' .. t[1]
+        .. string.sub('000000' .. t[2], -6, -4)
+        .. string.match(KEYS[1], '{c(:.*)}:h$') .. ' ' .. user)
+end
 return 'ok'

@@ -1,12 +1,14 @@
 -- Takes the text of a message away; its row keeps all else.
--- KEYS: head, timeline, and for a group its members and settings; ids of
---       imported messages
+-- KEYS: head, timeline, and for a group its members and settings; with an
+--       event channel the recalls of the last day; ids of imported messages
 -- ARGV: who recalls, sequence, msg_id to be checked,
 --       ms in which one's own message may be recalled, "0" for ever, or "off";
---       if there is a key for those ids "1"
+--       if there is a key for those ids "1"; the event channel, if any
 -- reply: "ok"; "=" and a head: not of the kind that KEYS are for, or the
 --        message may be an imported one; or the code of a refusal
-local index = ARGV[5] and table.remove(KEYS)
+local index = ARGV[5] == '1' and table.remove(KEYS)
+local channel = ARGV[index and 6 or 5]
+local recalls, users = channel and table.remove(KEYS), ''
 local call, sub = redis.call, string.sub
 local user, seq, msg, window = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local group, head = KEYS[3], call('GETRANGE', KEYS[1], 0, 329)
@@ -24,7 +26,7 @@ if group then
 else
     local _, last, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
     if user ~= a and user ~= b then return 'not_member' end
-    text = last
+    text, users = last, a .. ' ' .. b .. ' '
     if sub(head, 70, 70) > '1' then
         local words = sub(head, 69, 69) > '1' and '^[^ ]* [^ ]* ' or '^[^ ]* '
         _, text = string.find(head, words, last + 1)
@@ -65,4 +67,16 @@ else
 end
 call('ZADD', KEYS[2], seq, sub(row, 1, at) .. 'r ' .. from .. ' ')
 call('ZREM', KEYS[2], row)
+if channel then
+    local t = call('TIME')
+    local now = t[1] .. sub('000000' .. t[2], -6, -4)
+    local event = string.match(KEYS[1], '{c:(.*)}:h$') .. ' ' .. users .. msg
+    event = (group and 'C ' or 'c ') .. event
+    call('ZADD', recalls, now, event)
+    local old = call('ZRANGEBYSCORE', recalls, '-inf', now - 86400000,
+        'LIMIT', 0, 8)
+    for i = 1, #old do call('ZREM', recalls, old[i]) end
+    redis.pcall('PUBLISH', channel, sub(event, 1, 2) .. now .. ':'
+        .. sub(event, 3))
+end
 return 'ok'
