@@ -1,0 +1,301 @@
+// The page in two windows of Chromium, one of Ann and one of Dr. Bob:
+//
+//     node page.mjs PLAYWRIGHT CHROMIUM URL STREAM [SCREENSHOT]
+//
+// STREAM: 1 if there is an im_stream.  Errors of the console fail.
+
+import { createRequire } from 'node:module';
+import { end, is, ok, order, pause, SCALE, until } from './tap.mjs';
+
+const [, , playwright, executablePath, base, stream, screenshot] = process.argv;
+const { chromium } = createRequire(import.meta.url)(playwright);
+const STREAM = stream === '1';
+
+const browser = await chromium.launch({ executablePath,
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
+
+let away = false;                       // the server or the network, on purpose
+
+async function open(user) {
+    const context = await browser.newContext({ viewport: { width: 1000, height: 700 },
+        locale: 'en-GB' });
+    const page = await context.newPage();
+    page.setDefaultTimeout(60000 * SCALE);
+    page.errors = [];
+    page.on('pageerror', (err) => page.errors.push(String(err)));
+    page.on('console', (message) => {
+        const { url } = message.location(), text = message.text();
+        if (message.type() !== 'error' && message.type() !== 'warning') return;
+        if (!STREAM && /404/.test(text) && /stream\?|user\/online/.test(url)) return;
+        if (away && /Failed to load resource|ERR_/.test(text)) return;
+        page.errors.push(`${text} (${url})`);
+    });
+    await page.goto(`${base}/#u=${user}`);
+    return page;
+}
+
+// what a window shows
+
+const list = (page) => page.$$eval('#list li', (all) => all.map((li) => ({
+    name: li.querySelector('.name').textContent, last: li.querySelector('.last').textContent,
+    unread: Number(li.querySelector('.count').textContent) })));
+const log = (page) => page.$$eval('#log .msg p', (all) => all.map((p) => p.textContent));
+const tick = (page, text) => page.$$eval('#log .msg', (all, text_) => all
+    .filter((li) => li.querySelector('p').textContent === text_)
+    .map((li) => li.querySelector('.tick').getAttribute('aria-label')).join(), text);
+const row = async (page, name) => (await list(page)).find((r) => r.name === name);
+
+async function write(page, text) {
+    await page.fill('#text', text);
+    await page.press('#text', 'Enter');
+}
+
+const choose = (page, name) => page.click(`#list a:has(.name:text-is("${name}"))`);
+const both = (fn) => Promise.all([fn(ann), fn(bob)]);
+
+
+// --- who, by keyboard only
+
+const ann = await open('');
+is(await ann.$$eval('#people li', (all) => all.length), 5, 'five users to choose from');
+await ann.focus('#people a');
+await ann.keyboard.press('Enter');
+await until(async () => await ann.textContent('#me') === 'Ann', 'a user is chosen by a key');
+const bob = await open('CKD_D_2');
+await until(async () => await bob.textContent('#me') === 'Dr. Bob', 'names are there');
+await both((page) => until(async () => /^Online/.test(await page.textContent('#state')),
+    'connected'));
+
+if (STREAM) await until(async () => await bob.textContent('#state') === 'Online', 'by the stream');
+
+
+// --- two of them
+
+await ann.click('#new');
+await ann.check('#choose input[value=CKD_D_2]');
+await ann.click('#create .primary');
+await until(async () => await ann.textContent('#title') === 'Dr. Bob', 'a new conversation');
+const markup = '<b>hello</b> &amp; "你好" 👋';
+await write(ann, markup);
+await until(async () => (await row(bob, 'Ann'))?.unread === 1, 'unread');
+is((await row(bob, 'Ann')).last, markup, 'the last text, no markup');
+ok(/^\(1\)/.test(await bob.title()), 'and in the title');
+is(await tick(ann, markup), 'Sent', 'sent, not read');
+await choose(bob, 'Ann');
+await until(async () => (await log(bob)).at(-1) === markup, 'read as it was written');
+is(await bob.$$eval('#log b', (all) => all.length), 0, 'no markup');
+await until(async () => (await row(bob, 'Ann')).unread === 0, 'nothing unread');
+await until(async () => await tick(ann, markup) === 'Read', 'a receipt');
+
+if (STREAM) {
+    await until(async () => await ann.textContent('#sub') === 'Online', 'online', 60);
+    await bob.type('#text', 'I am writing');
+    await until(async () => /is typing/.test(await ann.textContent('#typing')), 'typing');
+    ok(/is typing/.test((await row(ann, 'Dr. Bob')).last), 'in the list, too');
+}
+await write(bob, 'two\nlines');
+await until(async () => (await log(ann)).at(-1) === 'two\nlines', 'an answer');
+is(await ann.textContent('#typing'), '', 'nobody is typing');
+await bob.type('#text', 'a draft');
+await bob.reload();
+await until(async () => await bob.inputValue('#text') === 'a draft', 'a draft stays');
+is((await log(bob)).length || await until(async () => (await log(bob)).length, 'the page again'),
+    2, 'after a reload of the page the messages are there');
+await bob.fill('#text', '');
+
+
+// --- a group
+
+await ann.click('#new');
+for (const id of ['CKD_D_2', 'CKD_P_3']) await ann.check(`#choose input[value=${id}]`);
+await ann.fill('#create [name=name]', 'Ward 7');
+await ann.click('#create .primary');
+await until(async () => await ann.textContent('#title') === 'Ward 7', 'a group');
+await write(ann, 'good morning');
+await until(async () => (await row(bob, 'Ward 7'))?.unread === 1, 'the other has it');
+is((await row(bob, 'Ward 7')).last, 'Ann: good morning', 'and who wrote');
+await choose(bob, 'Ward 7');
+await until(async () => (await log(bob)).join() === 'good morning', 'and reads it');
+await until(() => ann.$('#log .seen[aria-label="Read by Dr. Bob"]'), 'read by whom');
+is(await tick(ann, 'good morning'), 'Sent', 'not by all');
+
+await ann.click('#members');
+await until(() => ann.$('#group[open]'), 'members');
+await ann.fill('#group [name=add]', 'CKD_P_5');
+await ann.press('#group [name=add]', 'Enter');
+await until(async () => /Eve/.test(await ann.textContent('#sub')), 'a member more');
+await until(async () => /Eve/.test(await bob.textContent('#sub')), 'for the other, too', 90);
+await ann.click('#members');
+await until(() => ann.$('#group[open] [aria-label="Remove Eve"]'), 'who may be removed');
+await ann.click('[aria-label="Remove Eve"]');
+await until(async () => !/Eve/.test(await ann.textContent('#sub')), 'and is');
+await ann.fill('#group [name=name]', 'Ward 8');
+await ann.click('#group [value=set]');
+await until(() => row(bob, 'Ward 8'), 'another name', 90);
+
+
+// --- recall
+
+await write(ann, 'a mistake');
+await until(async () => (await log(bob)).at(-1) === 'a mistake', 'a message');
+await ann.hover('#log .msg:last-child');
+await ann.click('#log .msg:last-child .acts button:text-is("Recall")');
+await until(async () => (await log(ann)).at(-1) === 'Message recalled', 'is recalled');
+if (STREAM)
+    await until(async () => (await log(bob)).at(-1) === 'Message recalled', 'for the other, too');
+await until(async () => (await row(bob, 'Ward 8')).last === 'Message recalled', 'and in the list',
+    90);
+
+
+// --- the server is reloaded while both write
+
+const wanted = [];
+away = true;
+for (let n = 0; n < 12; n++) {
+    const [page, who] = n % 2 ? [ann, 'Ann'] : [bob, 'Bob'];
+    wanted.push(`${who} ${n}`);
+    await write(page, wanted.at(-1));
+    if (n === 3 || n === 8) await order('reload');
+}
+const arrived = async (page) => (await log(page)).filter((s) => wanted.includes(s));
+for (const page of [ann, bob]) {
+    await until(async () => (await arrived(page)).length >= wanted.length, 'all arrive', 60);
+    const got = await arrived(page);
+    is([...got].sort(), [...wanted].sort(), 'each once');
+    is(got.filter((s) => /Ann/.test(s)), wanted.filter((s) => /Ann/.test(s)), 'in order');
+}
+is(await arrived(ann), await arrived(bob), 'both see the same');
+
+
+// --- offline and back
+
+await bob.click('#offline');
+await until(async () => await bob.textContent('#state') === 'Offline', 'offline, by the button');
+await write(bob, 'from the cellar');
+await until(async () => await bob.textContent('#state') === 'Offline, 1 waiting', 'it waits');
+is(await tick(bob, 'from the cellar'), 'Waiting', 'and says so');
+for (const n of [1, 2, 3]) await write(ann, `missed ${n}`);
+await until(async () => await tick(ann, 'missed 3') === 'Sent', 'others go on');
+ok(!(await log(bob)).includes('missed 1'), 'nothing arrives');
+await bob.reload();                     // the outbox survives the page
+const news = ['missed 1', 'missed 2', 'missed 3', 'from the cellar'];
+const pick = async (page) => (await log(page)).filter((s) => news.includes(s));
+for (const page of [ann, bob])
+    await until(async () => (await pick(page)).join() === news.join(), 'back, without loss', 60);
+
+await bob.context().setOffline(true);
+await until(async () => /^Offline/.test(await bob.textContent('#state')), 'without a network', 60);
+await write(bob, 'in the lift');
+await write(ann, 'where are you');
+await pause(500);
+await bob.context().setOffline(false);
+for (const page of [ann, bob]) {
+    await until(async () => (await log(page)).slice(-2).sort().join() === 'in the lift,where are you',
+        'and back', 90);
+}
+await both((page) => until(async () => /^Online/.test(await page.textContent('#state')),
+    'online again', 90));
+away = false;
+
+
+// --- what is refused
+
+away = true;                            // the console tells of the refusal
+await write(bob, 'x'.repeat(40000));
+await until(() => bob.$('#log .msg.failed'), 'a text that is too long is refused');
+ok(/msg/.test(await bob.getAttribute('#log .msg.failed .tick', 'title')), 'and why');
+await bob.click('#log .msg.failed button:text-is("Discard")');
+await until(async () => !await bob.$('#log .msg.failed'), 'and discarded');
+away = false;
+
+
+// --- for everybody
+
+const unnamed = (page) => page.$$eval('button, a, input, textarea, iframe', (all) => all
+    .filter((el) => el.checkVisibility())
+    .filter((el) => !(el.getAttribute('aria-label') || el.textContent.trim() || el.title
+        || [...el.labels ?? []].some((label) => label.textContent.trim())))
+    .map((el) => el.outerHTML.slice(0, 80)));
+is(await unnamed(ann), [], 'every control has a name');
+
+// WCAG AA: 4.5 : 1
+
+const pairs = (page) => page.evaluate(() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgb = (color) => {
+        canvas.fillStyle = color;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const light = (color) => rgb(color).map((v) => v / 255)
+        .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const root = getComputedStyle(document.documentElement);
+    const ratio = (pair) => {
+        const [a, b] = pair.split('/').map((name) => light(root.getPropertyValue(`--${name}`)))
+            .sort((x, y) => y - x);
+        return (a + 0.05) / (b + 0.05);
+    };
+    return ['text/bg', 'text/panel', 'text/theirs', 'text/chosen', 'muted/bg', 'muted/panel',
+        'muted/chosen', 'muted/line', 'muted/theirs', 'accent/bg', 'accent/panel', 'accent/theirs',
+        'on-mine/mine', 'good/bg', 'good/panel', 'bad/panel']
+        .map((pair) => [pair, ratio(pair)]).filter(([, value]) => value < 4.5);
+});
+const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+const before = await background(ann);
+is(await pairs(ann), [], 'colours can be read');
+await ann.emulateMedia({ colorScheme: 'dark' });
+ok(await background(ann) !== before, 'dark');
+is(await pairs(ann), [], 'dark colours can be read');
+await ann.emulateMedia({ colorScheme: 'light' });
+
+// a phone: one pane, nothing wider than the screen
+
+await ann.setViewportSize({ width: 360, height: 640 });
+const wide = () => ann.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+ok(await ann.isVisible('#text') && !await ann.isVisible('#list'), 'a phone: the conversation');
+is(await wide(), 0, 'not wider than the screen');
+await ann.click('#back');
+await until(() => ann.isVisible('#list'), 'and the list');
+ok(!await ann.isVisible('#text'), 'one of them');
+is(await wide(), 0, 'nor is the list');
+await ann.goBack();
+await until(() => ann.isVisible('#text'), 'the button of the phone goes back');
+await ann.setViewportSize({ width: 1000, height: 700 });
+
+
+// --- two windows
+
+const two = await open('');
+await two.setViewportSize({ width: 1180, height: 640 });
+await two.goto(`${base}/two.html`);
+for (const frame of two.frames().slice(1)) {
+    await until(async () => (await frame.$$('#log .msg')).length >= 2
+        && /^Online/.test(await frame.textContent('#state')), 'two windows side by side', 60);
+}
+
+if (screenshot) {
+    const [left, right] = two.frames().slice(1);
+    const say = async (frame, text) => {
+        await frame.fill('#text', text);
+        await frame.press('#text', 'Enter');
+        const other = frame === left ? right : left;
+        await until(async () => (await other.$$eval('#log p', (all) => all.at(-1).textContent))
+            === text, `shown: ${text}`);
+    };
+    await say(left, 'Good morning! Are my results there?');
+    await say(right, 'Good morning, Ann. They are, and they are fine.');
+    await say(left, 'That is good to hear, thank you!');
+    await say(right, 'See you on Thursday at ten.');
+    await two.setViewportSize({ width: 1180, height: 520 });
+    await left.click('#back');
+    await right.evaluate(() => document.activeElement.blur());
+    await pause(500);
+    await two.screenshot({ path: screenshot });
+}
+
+for (const [name, page] of Object.entries({ ann, bob, two }))
+    is(page.errors, [], `${name}: no error in the console`);
+
+await browser.close();
+end();
