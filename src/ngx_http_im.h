@@ -40,6 +40,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                  value;
+    const char                *directive; /* of which it is the argument */
     size_t                     prefix;    /* length of the location's name */
     ngx_http_im_redis_conf_t  *store;
     u_char                    *file;      /* where it stands, for errors */

@@ -15,7 +15,9 @@ static const struct {
     { 'c', 'x' },
     { 'u', 'i' },
     { 'u', 'g' },
-    { 'u', 'p' }
+    { 'u', 'p' },
+    { 'u', 'o' },
+    { 's', 'r' }
 };
 
 
@@ -23,7 +25,12 @@ ngx_int_t
 ngx_http_im_key(ngx_pool_t *pool, ngx_str_t *key, const ngx_str_t *prefix,
     ngx_http_im_key_e what, const ngx_str_t *id)
 {
-    u_char  *p;
+    u_char     *p;
+    ngx_str_t   none = ngx_null_string;
+
+    if (ngx_http_im_keys[what].owner == 's') {
+        id = &none;
+    }
 
     key->len = prefix->len + sizeof("{c:}:h") - 1 + id->len;
     key->data = ngx_pnalloc(pool, key->len);

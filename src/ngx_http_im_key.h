@@ -9,8 +9,9 @@
 
 /*
  * The keys in Redis: PREFIX{c:ID}:X for a conversation, PREFIX{u:ID}:X for a
- * user.  The hash tag puts all keys of a conversation (or a user) into one
- * slot.  Their contents are described in docs/redis-schema.md.
+ * user, PREFIX{s:}:X for the store.  The hash tag puts all keys of a
+ * conversation (or a user) into one slot.  Their contents are described in
+ * docs/redis-schema.md.
  */
 
 typedef enum {
@@ -21,7 +22,9 @@ typedef enum {
     NGX_HTTP_IM_CONV_SETTINGS,       /* x: hash, groups only */
     NGX_HTTP_IM_USER_INBOX,          /* i: sorted set */
     NGX_HTTP_IM_USER_GROUPS,         /* g: set */
-    NGX_HTTP_IM_USER_PROFILE         /* p: hash */
+    NGX_HTTP_IM_USER_PROFILE,        /* p: hash */
+    NGX_HTTP_IM_USER_ONLINE,         /* o: string */
+    NGX_HTTP_IM_STORE_RECALLS        /* r: sorted set, id "" */
 } ngx_http_im_key_e;
 
 

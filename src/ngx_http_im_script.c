@@ -33,6 +33,8 @@ static const struct {
     { ngx_string("recall"), ngx_string(ngx_http_im_script_recall) },
     { ngx_string("hide"), ngx_string(ngx_http_im_script_hide) },
     { ngx_string("readers"), ngx_string(ngx_http_im_script_readers) },
+    { ngx_string("typing"), ngx_string(ngx_http_im_script_typing) },
+    { ngx_string("missed"), ngx_string(ngx_http_im_script_missed) },
     { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 

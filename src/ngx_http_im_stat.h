@@ -45,7 +45,7 @@ typedef struct {
 
 
 /* the first counters of any block are gauges */
-#define NGX_HTTP_IM_STAT_GAUGES    8
+#define NGX_HTTP_IM_STAT_GAUGES    10
 #define NGX_HTTP_IM_STAT_BUCKETS   13
 
 
@@ -74,6 +74,8 @@ typedef enum {
     NGX_HTTP_IM_STAT_SENT,               /* commands not yet answered */
     NGX_HTTP_IM_STAT_CONNECTED,
     NGX_HTTP_IM_STAT_CONNECTIONS,        /* configured */
+    NGX_HTTP_IM_STAT_STREAMS,
+    NGX_HTTP_IM_STAT_SUBSCRIBED,         /* connections that read events */
 
     NGX_HTTP_IM_STAT_COMMANDS = NGX_HTTP_IM_STAT_GAUGES,
     NGX_HTTP_IM_STAT_REFUSALS,
@@ -84,6 +86,13 @@ typedef enum {
     NGX_HTTP_IM_STAT_CONNECTS,
     NGX_HTTP_IM_STAT_FAILURES,
     NGX_HTTP_IM_STAT_LOST,
+    NGX_HTTP_IM_STAT_OPENED,
+    NGX_HTTP_IM_STAT_RESUMED,
+    NGX_HTTP_IM_STAT_RESET,
+    NGX_HTTP_IM_STAT_GAP,
+    NGX_HTTP_IM_STAT_SLOW,
+    NGX_HTTP_IM_STAT_EVENTS,
+    NGX_HTTP_IM_STAT_DELIVERIES,
     NGX_HTTP_IM_STAT_TIME,               /* ms in round trips */
     NGX_HTTP_IM_STAT_ROUNDS,             /* the first bucket */
 

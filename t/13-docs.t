@@ -21,7 +21,9 @@ my $internals = slurp("$root/docs/internals.md");
 # --- directives: headings "### name" in docs/directives.md
 
 my $module = source('module');
-my @http = names(table($module, 'ngx_http_im_commands'));
+my $stream = source('stream_module');
+my @http = (names(table($module, 'ngx_http_im_commands')),
+            names(table($stream, 'ngx_http_im_stream_commands')));
 my @block = names(table(source('redis_conf'), 'ngx_http_im_redis_conf_commands'));
 my @vars = names(table(source('variable'), 'ngx_http_im_vars'));
 
@@ -49,11 +51,14 @@ for my $name (@http, @block) {
 my %context = (
     'NGX_HTTP_MAIN_CONF' => 'http',
     'NGX_HTTP_IM_ANY_CONF' => 'http, server, location',
+    'NGX_HTTP_IM_STREAM_ANY_CONF' => 'http, server, location',
     'NGX_HTTP_LOC_CONF' => 'location',
     'NGX_HTTP_SRV_CONF' => 'server, location, if',
 );
 
-for my $row (rows(table($module, 'ngx_http_im_commands'))) {
+for my $row (rows(table($module, 'ngx_http_im_commands')),
+             rows(table($stream, 'ngx_http_im_stream_commands')))
+{
     my ($name, $first) = $row =~ /ngx_string\("(\w+)"\),\s*(\w+)/ or next;
     like(part($directives, $name), qr/^    context: \Q$context{$first}\E$/m,
          "$name: context");
@@ -62,12 +67,15 @@ for my $row (rows(table($module, 'ngx_http_im_commands'))) {
 
 # --- defaults that are numbers, as the merge has them
 
-my %shown = ('120000' => '2m', '262144' => '256k', '32768' => '32k', '86400000' => '24h');
+my %shown = ('120000' => '2m', '262144' => '256k', '32768' => '32k', '86400000' => '24h',
+             '25000' => '25s', '10000' => '10s', '3600000' => '1h', '65536' => '64k');
 
-while ($module =~ /ngx_conf_merge_(?:size|uint|msec)_value\(conf->(\w+),
+my $both = "$module $stream";
+while ($both =~ /ngx_conf_merge_(?:size|uint|msec)_value\(conf->(\w+),
                    \s*prev->\w+,\s*(\d+)\)/gx)
 {
     my ($name, $value) = ("im_$1", $shown{$2} // $2);
+    $name = "im_stream_$1" if pos($both) > length $module;
     next if $name eq 'im_reply_full';
     like(part($directives, $name), qr/^    default: $name \Q$value\E;$/m,
          "$name: default $value");
@@ -96,7 +104,8 @@ my %call_of = (
     pair_page => '/im/from/to', send => '/im/send/msg',
     conv_read => '/im/conv/{conv_id}/read', recall => '/im/msg/recall',
     hide => '/im/conv/{conv_id}/hide', readers => '/im/conv/{conv_id}/readers',
-    user_set => '/im/user/set',
+    user_set => '/im/user/set', online => '/im/user/online',
+    typing => '/im/conv/{conv_id}/typing',
     user => '/im/user/set', user_get => '/im/user/get',
     group_create => '/im/creat/group', group_add => '/im/add/group/merber',
     group_list => '/im/group/{conv_id}/list',

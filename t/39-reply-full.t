@@ -133,8 +133,10 @@ my @cases = (
       'new' ],
     [ 'user_set', '/im/user/set', { users => [ { id => 'ann' , name => 'A' } ]
                                   } ],
+    [ 'user_online', '/im/user/online', { ids => ['ann'] } ],
     [ 'user_get', '/im/user/get', { ids => ['ann'] } ],
     [ 'conv_read', "/im/conv/$conv/read", { from_id => 'ann' }, 'ann', $conv ],
+    [ 'conv_typing', "/im/conv/$conv/typing", { from_id => 'ann' }, 'ann', $conv ],
     [ 'conv_hide', "/im/conv/$conv/hide", { from_id => 'ann' }, 'ann', $conv ],
     [ 'conv_readers', "/im/conv/$conv/readers", { from_id => 'bob' }, 'bob',
       $conv ],

@@ -350,7 +350,7 @@ sub added_up {
     for my $name ('store', 'odd "\\ name') {
         my $j = $s->{total}{stores}{$name};
         my @gauge = qw(jobs waiting_commands waiting_bytes unanswered_commands connected
-                       connections);
+                       connections streams subscribed);
         for my $f (@gauge) {
             my $got = $p->{"im_store_$f"};
             is($got->{"store=$name,worker=0"} + $got->{"store=$name,worker=1"}, $j->{$f},

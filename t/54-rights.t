@@ -59,6 +59,8 @@ my %tried = map { (lc =~ /^(\w+)/)[0] => 1 } split /\n/, $table;
         $text =~ s/--.*//g if $file =~ /lua$/;
         $used{lc $1} = 1 while $text =~ /(?:call\(|ngx_str_set\(&argv\[0\], )['"]([A-Z]+)['"]/g;
     }
+    # a right to publish is not required, see 67-stream
+    delete $used{publish};
     cmp_ok(keys %used, '>=', 20, 'the commands in the source are found');
     is_deeply([ sort keys %tried ], [ sort keys %used ], 'each of them is tried, and no other');
 

@@ -122,6 +122,7 @@ my %write = (
     recall => [ 'msg/recall', sub { { from_id => $_[0], conv_id => 'g', msg_id => $msg } } ],
     conv_read => [ 'conv/g/read', sub { { from_id => $_[0] } } ],
     conv_hide => [ 'conv/g/hide', sub { { from_id => $_[0] } } ],
+    conv_typing => [ 'conv/g/typing', sub { { from_id => $_[0] } } ],
 );
 my %as = (
     group_add => [ 'add/group/merber', sub { { conv_id => 'g', member => [] } } ],

@@ -35,6 +35,7 @@ my %ROW = (
     user_set    => [ $all, 'user/set', sub { { users => [ { id => $_[0], name => 'x' } ] } } ],
     'user_set@two' => [ 'forbidden forbidden forbidden forbidden forbidden ok ok forbidden',
                      'user/set', sub { { users => [ map { { id => $_, name => 'x' } } $_[0], 'pal' ] } } ],
+    user_online => [ 'ok ok ok ok forbidden ok ok -', 'user/online', sub { { ids => [ $_[1]{own} ] } } ],
     user_get    => [ 'ok ok ok ok forbidden ok ok -', 'user/get', sub { { ids => [ $_[1]{own} ] } } ],
 
     send        => [ $inside, 'send/msg', sub { { from_id => $_[0], conv_id => $_[2], msg => 'x', msg_type => 0 } } ],
@@ -50,6 +51,8 @@ my %ROW = (
     'conv_read@pair' => [ $two, sub { "conv/$_[3]/read" }, sub { { from_id => $_[0] } } ],
     conv_hide   => [ $inside, sub { "conv/$_[2]/hide" }, sub { { from_id => $_[0] } } ],
     'conv_hide@pair' => [ $two, sub { "conv/$_[3]/hide" }, sub { { from_id => $_[0] } } ],
+    conv_typing => [ $inside, sub { "conv/$_[2]/typing" }, sub { { from_id => $_[0] } } ],
+    'conv_typing@pair' => [ $two, sub { "conv/$_[3]/typing" }, sub { { from_id => $_[0] } } ],
     conv_readers => [ $inside, sub { "conv/$_[2]/readers" }, sub { { from_id => $_[0] } } ],
     'conv_readers@viewer' => [ 'ok ok not_member not_member forbidden ok ok -', sub { "conv/$_[2]/readers" }, sub { {} } ],
     'conv_readers@pair' => [ $two, sub { "conv/$_[3]/readers" }, sub { { from_id => $_[0] } } ],

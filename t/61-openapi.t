@@ -247,10 +247,10 @@ cmp_ok($shown, '>=', 11, 'examples of docs/api.md');
 
 # In this order; a code is what happens in between.
 
-my @STORY = (qw(userSet userGet groupCreate messageSend),
+my @STORY = (qw(userSet userGet userOnline groupCreate messageSend),
     sub { $_[0]->say(qw(CKD_P_1 CKD_D_2 hello)) },
     qw(convList unread pairPage convPage convRead groupAdd groupList
-       groupAlias groupSet convReaders convHide messageRecall groupRemove
+       groupAlias groupSet convReaders convTyping convHide messageRecall groupRemove
        groupTransfer groupLeave groupDismiss));
 
 my %story = map { $_ => 1 } @STORY;

@@ -59,20 +59,22 @@ my %ROW = (
     group_dismiss => [ 'group/dLOC/dismiss', {}, 'dLOC', 4, [], [], 'group/k/dismiss', {}, 'k', 'forbidden' ],
     conv_read => [ 'conv/g/read', {}, 'g', 4, [], [], 'conv/g/read', { msg_id => '9-0000000000000000' }, 'g', 'msg_not_found' ],
     conv_hide => [ 'conv/g/hide', {}, 'g', 4, [], [], 'conv/none/hide', {}, 'none', 'conv_not_found' ],
+    conv_typing => [ 'conv/g/typing', {}, 'g', 4, [], [], 'conv/none/typing', {}, 'none', 'conv_not_found' ],
     conv_readers => [ 'conv/g/readers', {}, 'g', 4, [qw(id msg_id)], [], 'conv/none/readers', {}, 'none', 'conv_not_found' ],
     recall => [ 'msg/recall', { conv_id => $dan, msg_id => 'MINE' }, $dan, 4, [], [],
                 'msg/recall', { conv_id => $pair, msg_id => '9-0000000000000000' }, $pair, 'msg_not_found' ],
     unread => [ 'unread', {}, '-', 9, ['total'], [], 'unread', { from_id => 'bob' }, '-', 'forbidden' ],
     user_set => [ 'user/set', { users => [ { id => 'ann', name => 'A' } ] }, '-', 2, [], [],
                   'user/set', { users => [ { id => 'bob', name => 'B' } ] }, '-', 'forbidden' ],
+    user_online => [ 'user/online', { ids => ['ann'] }, '-', 2, [qw(id online)], [], 'user/online', { ids => 'ann' }, '-', 'bad_request' ],
     user_get => [ 'user/get', { ids => ['ann'] }, '-', 1, [qw(id name img)], [], 'user/get', { ids => 'ann' }, '-', 'bad_request' ],
 );
 
 # nobody acts there, or the refusal comes before it is known who does
-my %FROM = (user_set => '-', user_get => '-');
+my %FROM = (user_set => '-', user_get => '-', user_online => '-');
 
 # refused before Redis is used
-my %early = map { $_ => 1 } qw(conv_list group_create unread user_set user_get);
+my %early = map { $_ => 1 } qw(conv_list group_create unread user_set user_get user_online);
 
 my @calls = slurp("$Test::IM::ROOT/src/api/ngx_http_im_route.c") =~ /^ +row\((\w+), "/mg;
 cmp_ok(@calls, '>=', 20, 'the table of routes is read');

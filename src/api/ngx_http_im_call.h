@@ -73,6 +73,7 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                      key_prefix;
+    ngx_str_t                      channel;   /* of events; "": none */
     size_t                         max_body_size;
     size_t                         max_message_size;
     ngx_uint_t                     list_max;

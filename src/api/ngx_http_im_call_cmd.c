@@ -2,6 +2,10 @@
 #include "ngx_http_im_call.h"
 
 
+static ngx_uint_t ngx_http_im_call_script_publishes(
+    ngx_http_im_script_e script);
+
+
 ngx_http_im_cmd_t *
 ngx_http_im_call_cmd(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_http_im_key_e what, ngx_str_t *id, ngx_str_t *argv, ngx_uint_t argc)
@@ -18,6 +22,33 @@ ngx_http_im_call_cmd(ngx_http_im_call_t *call, ngx_uint_t kind,
 }
 
 
+/* those that take the event channel as the last of their arguments */
+
+static ngx_uint_t
+ngx_http_im_call_script_publishes(ngx_http_im_script_e script)
+{
+    switch (script) {
+
+    case NGX_HTTP_IM_SCRIPT_SEND:
+    case NGX_HTTP_IM_SCRIPT_READ:
+    case NGX_HTTP_IM_SCRIPT_RECALL:
+    case NGX_HTTP_IM_SCRIPT_HIDE:
+    case NGX_HTTP_IM_SCRIPT_TYPING:
+    case NGX_HTTP_IM_SCRIPT_GROUP_CREATE:
+    case NGX_HTTP_IM_SCRIPT_GROUP_ADD:
+    case NGX_HTTP_IM_SCRIPT_GROUP_SET:
+    case NGX_HTTP_IM_SCRIPT_GROUP_LEAVE:
+    case NGX_HTTP_IM_SCRIPT_GROUP_REMOVE:
+    case NGX_HTTP_IM_SCRIPT_GROUP_TRANSFER:
+    case NGX_HTTP_IM_SCRIPT_GROUP_DISMISS:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
 ngx_http_im_cmd_t *
 ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_http_im_script_e script, ngx_str_t *id, const ngx_http_im_key_e *keys,
@@ -27,7 +58,7 @@ ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_str_t   *all;
     ngx_uint_t   i;
 
-    all = ngx_palloc(call->pool, (1 + nkeys + argc) * sizeof(ngx_str_t));
+    all = ngx_palloc(call->pool, (2 + nkeys + argc) * sizeof(ngx_str_t));
     if (all == NULL) {
         call->pipeline->failed = 1;
         return NULL;
@@ -51,6 +82,12 @@ ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     }
 
     ngx_memcpy(&all[1 + nkeys], argv, argc * sizeof(ngx_str_t));
+
+    if (call->options->channel.len
+        && ngx_http_im_call_script_publishes(script))
+    {
+        all[1 + nkeys + argc++] = call->options->channel;
+    }
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im call script \"%V\" conv:\"%V\" args:%ui job:%p",

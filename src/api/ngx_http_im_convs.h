@@ -78,6 +78,9 @@ typedef struct {
 /* the fields of calls with these arguments, and the check */
 extern const ngx_http_im_field_t  ngx_http_im_convs_fields[];
 
+/* the call that adds up what is unread */
+extern const ngx_http_im_op_t  ngx_http_im_op_unread;
+
 ngx_int_t ngx_http_im_convs_check(ngx_http_im_call_t *call);
 
 /*

@@ -238,6 +238,7 @@ ngx_http_im_group_create_places(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_group_create_script(ngx_http_im_call_t *call)
 {
+    u_char                      count[NGX_INT_T_LEN];
     ngx_int_t                   rc;
     ngx_str_t                  *argv;
     ngx_http_im_create_t       *group;
@@ -269,7 +270,7 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
         return NGX_AGAIN;
     }
 
-    argv = ngx_palloc(call->pool, (3 + group->n) * sizeof(ngx_str_t));
+    argv = ngx_palloc(call->pool, (4 + group->n) * sizeof(ngx_str_t));
     if (argv == NULL) {
         return NGX_ERROR;
     }
@@ -286,12 +287,15 @@ ngx_http_im_group_create_script(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(&argv[3], group->ids, group->n * sizeof(ngx_str_t));
+    argv[3].data = count;
+    argv[3].len = ngx_sprintf(count, "%ui", group->n) - count;
+
+    ngx_memcpy(&argv[4], group->ids, group->n * sizeof(ngx_str_t));
 
     group->cmd = ngx_http_im_call_script(call, NGX_HTTP_IM_WRITE,
                                          NGX_HTTP_IM_SCRIPT_GROUP_CREATE,
                                          &call->conv_id, keys, 5,
-                                         argv, 3 + group->n);
+                                         argv, 4 + group->n);
 
     call->next = ngx_http_im_group_create_done;
 

@@ -99,6 +99,7 @@ ngx_http_im_group_remove(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_group_remove_script(ngx_http_im_call_t *call)
 {
+    u_char                            count[NGX_INT_T_LEN];
     ngx_int_t                         rc;
     ngx_str_t                        *argv;
     ngx_array_t                      *member;
@@ -114,20 +115,22 @@ ngx_http_im_group_remove_script(ngx_http_im_call_t *call)
         return rc;
     }
 
-    argv = ngx_palloc(call->pool, (1 + member->nelts) * sizeof(ngx_str_t));
+    argv = ngx_palloc(call->pool, (2 + member->nelts) * sizeof(ngx_str_t));
     if (argv == NULL) {
         return NGX_ERROR;
     }
 
     argv[0] = args->from_id;
+    argv[1].data = count;
+    argv[1].len = ngx_sprintf(count, "%ui", member->nelts) - count;
 
     if (member->nelts) {
-        ngx_memcpy(&argv[1], member->elts, member->nelts * sizeof(ngx_str_t));
+        ngx_memcpy(&argv[2], member->elts, member->nelts * sizeof(ngx_str_t));
     }
 
     remove->script = ngx_http_im_group_script(call, NGX_HTTP_IM_UPSERT,
                                               NGX_HTTP_IM_SCRIPT_GROUP_REMOVE,
-                                              argv, 1 + member->nelts);
+                                              argv, 2 + member->nelts);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im group remove conv:\"%V\" ids:%ui job:%p",

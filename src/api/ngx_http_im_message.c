@@ -3,10 +3,6 @@
 #include "ngx_http_im_id.h"
 
 
-static void ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message);
-
-
 ngx_int_t
 ngx_http_im_messages_init(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_uint_t n)
@@ -97,7 +93,8 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
             ngx_http_im_write_lit(&call->writer, ",");
         }
 
-        ngx_http_im_message_write(call, &messages->elts[i]);
+        ngx_http_im_message_write(call, &messages->elts[i],
+                                  call->options->reply_full);
     }
 
     ngx_http_im_write_lit(&call->writer, "]");
@@ -110,9 +107,9 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
 }
 
 
-static void
+void
 ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message)
+    ngx_http_im_message_t *message, ngx_uint_t seq)
 {
     ngx_str_t               id, type;
     ngx_http_im_row_t      *row;
@@ -148,13 +145,13 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     ngx_http_im_write_raw(w, &sender->text[0]);
     ngx_http_im_write_lit(w, "\"}");
 
-    if (call->options->reply_full) {
+    if (seq) {
         ngx_http_im_write_lit(w, ",\"seq\":");
         ngx_http_im_write_int(w, row->seq);
+    }
 
-        if (row->recalled) {
-            ngx_http_im_write_lit(w, ",\"recalled\":true");
-        }
+    if (row->recalled && call->options->reply_full) {
+        ngx_http_im_write_lit(w, ",\"recalled\":true");
     }
 
     ngx_http_im_write_lit(w, "}");

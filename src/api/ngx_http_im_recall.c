@@ -62,13 +62,21 @@ ngx_http_im_recall(ngx_http_im_call_t *call)
 {
     u_char                      seq[NGX_INT64_LEN], window[NGX_INT64_LEN];
     ngx_str_t                   argv[4];
+    ngx_uint_t                  told;
     ngx_http_im_recall_args_t  *args;
 
     static const ngx_http_im_key_e  keys[] = {
         NGX_HTTP_IM_CONV_HEAD,
         NGX_HTTP_IM_CONV_TIMELINE,
         NGX_HTTP_IM_CONV_MEMBERS,
-        NGX_HTTP_IM_CONV_SETTINGS
+        NGX_HTTP_IM_CONV_SETTINGS,
+        NGX_HTTP_IM_STORE_RECALLS
+    };
+
+    static const ngx_http_im_key_e  pair_keys[] = {
+        NGX_HTTP_IM_CONV_HEAD,
+        NGX_HTTP_IM_CONV_TIMELINE,
+        NGX_HTTP_IM_STORE_RECALLS
     };
 
     args = call->args;
@@ -88,10 +96,16 @@ ngx_http_im_recall(ngx_http_im_call_t *call)
                       - window;
     }
 
+    /* with a channel, the recall is kept for streams that are not open */
+
+    told = (call->options->channel.len != 0);
+
     call->state = ngx_http_im_call_script(call, NGX_HTTP_IM_UPSERT,
                                           NGX_HTTP_IM_SCRIPT_RECALL,
-                                          &call->conv_id, keys,
-                                          call->pair ? 2 : 4, argv, 4);
+                                          &call->conv_id,
+                                          call->pair ? pair_keys : keys,
+                                          (call->pair ? 2 : 4) + told,
+                                          argv, 4);
     call->next = ngx_http_im_recall_done;
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,

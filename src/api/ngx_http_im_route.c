@@ -26,10 +26,12 @@
     row(conv_read, "conv/*/read", "")                                        \
     row(conv_hide, "conv/*/hide", "")                                        \
     row(conv_readers, "conv/*/readers", "")                                  \
+    row(conv_typing, "conv/*/typing", "")                                    \
     row(recall, "msg/recall", "")                                            \
     row(unread, "unread", "")                                                \
     row(user_set, "user/set", "")                                            \
-    row(user_get, "user/get", "")
+    row(user_get, "user/get", "")                                            \
+    row(user_online, "user/online", "")
 
 
 typedef struct {

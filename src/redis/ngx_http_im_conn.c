@@ -269,6 +269,10 @@ ngx_http_im_conn_read(ngx_http_im_conn_t *conn)
 static ngx_int_t
 ngx_http_im_conn_input(ngx_http_im_conn_t *conn, size_t n)
 {
+    if (conn->endpoint->handlers->bytes) {
+        return conn->endpoint->handlers->bytes(conn, conn->endpoint->buf, n);
+    }
+
     if (ngx_http_im_input_read(&conn->input, &conn->output,
                                conn->endpoint->buf, n,
                                &ngx_http_im_conn_input_handlers, conn)

@@ -51,6 +51,13 @@ typedef struct {
     /* the timer of READY has expired */
     void (*timer)(ngx_http_im_conn_t *conn);
 
+    /*
+     * In place of reply(), for a connection without commands: what was read,
+     * as bytes.  NGX_ERROR after it set conn->input.error: not to be read any
+     * further.  May be NULL.
+     */
+    ngx_int_t (*bytes)(ngx_http_im_conn_t *conn, u_char *p, size_t len);
+
 } ngx_http_im_conn_handlers_t;
 
 
@@ -68,6 +75,7 @@ typedef struct {
     ngx_log_t                *log;
     ngx_log_t                *connect_log;
     unsigned                  no_echo:1;     /* an ACL forbids the fences */
+    unsigned                  no_publish:1;  /* and events */
 } ngx_http_im_endpoint_t;
 
 

@@ -42,7 +42,8 @@ static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
     ngx_http_im_node_reply,
     ngx_http_im_node_ready,
     ngx_http_im_node_closed,
-    ngx_http_im_node_conn_timer
+    ngx_http_im_node_conn_timer,
+    NULL
 };
 
 

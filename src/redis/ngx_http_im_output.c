@@ -239,3 +239,17 @@ ngx_http_im_output_update(ngx_http_im_output_t *out, size_t n)
     out->pos += n;
     out->written += n;
 }
+
+
+ngx_int_t
+ngx_http_im_output_append(ngx_http_im_output_t *out, const u_char *p,
+    size_t len)
+{
+    if (len > (size_t) (out->end - out->last)) {
+        return NGX_ERROR;
+    }
+
+    out->last = ngx_cpymem(out->last, p, len);
+
+    return NGX_OK;
+}

@@ -67,6 +67,10 @@ void ngx_http_im_output_replied(ngx_http_im_output_t *out);
  */
 void ngx_http_im_output_begin(ngx_http_im_output_t *out, ngx_queue_t *setup);
 
+/* bytes that are no command; NGX_ERROR: there is no room for them */
+ngx_int_t ngx_http_im_output_append(ngx_http_im_output_t *out,
+    const u_char *p, size_t len);
+
 /* so many bytes were written */
 void ngx_http_im_output_update(ngx_http_im_output_t *out, size_t n);
 

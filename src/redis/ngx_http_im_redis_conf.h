@@ -41,6 +41,7 @@ typedef struct {
     ngx_uint_t                    nscripts;
     const ngx_http_im_script_t   *trial;      /* run at every setup for each */
     ngx_array_t                   prefixes;   /* of ngx_str_t, of keys */
+    ngx_uint_t                    publish;    /* events, for streams */
 
     ngx_http_im_store_t          *store;      /* the worker's */
     ngx_http_im_stat_t           *stat;       /* the worker's */

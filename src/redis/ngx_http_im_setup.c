@@ -1,6 +1,7 @@
 
 #include "ngx_http_im_setup.h"
 #include "ngx_http_im_settings.h"
+#include "ngx_http_im_sub.h"
 
 
 /* in the pool of the job */
@@ -25,6 +26,8 @@ static void ngx_http_im_setup_add_trials(
 static ngx_int_t ngx_http_im_setup_send(ngx_http_im_setup_ctx_t *ctx);
 static ngx_uint_t ngx_http_im_setup_trial(ngx_http_im_setup_ctx_t *ctx,
     ngx_http_im_cmd_t *cmd);
+static void ngx_http_im_setup_publish(ngx_http_im_setup_ctx_t *ctx,
+    ngx_http_im_reply_t *reply);
 static ngx_uint_t ngx_http_im_setup_trial_error(ngx_http_im_setup_ctx_t *ctx,
     ngx_http_im_cmd_t *cmd);
 static ngx_uint_t ngx_http_im_setup_refused(ngx_http_im_setup_ctx_t *ctx,
@@ -147,7 +150,7 @@ static void
 ngx_http_im_setup_add_trials(const ngx_http_im_redis_conf_t *conf,
     ngx_http_im_pipeline_t *p)
 {
-    ngx_str_t    argv[4], *prefix;
+    ngx_str_t    argv[5], *prefix;
     ngx_uint_t   i;
 
     prefix = conf->prefixes.elts;
@@ -158,7 +161,17 @@ ngx_http_im_setup_add_trials(const ngx_http_im_redis_conf_t *conf,
         ngx_str_set(&argv[0], "EVAL");
         argv[1] = conf->trial->text;
         argv[3] = prefix[i];
-        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 4);
+
+        if (conf->publish
+            && ngx_http_im_sub_channel(p->pool, conf, &prefix[i], &argv[4])
+               != NGX_OK)
+        {
+            p->failed = 1;
+            return;
+        }
+
+        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv,
+                            conf->publish ? 5 : 4);
     }
 
     if (i) {
@@ -273,7 +286,8 @@ ngx_http_im_setup_trial(ngx_http_im_setup_ctx_t *ctx, ngx_http_im_cmd_t *cmd)
 
     elts = cmd->reply.elts;
 
-    if (ngx_http_im_reply_array(&cmd->reply, 3) != NGX_OK
+    if (ngx_http_im_reply_array(&cmd->reply, ctx->conf->publish ? 4 : 3)
+        != NGX_OK
         || ngx_http_im_reply_string(&elts[0], &commands) != NGX_OK
         || ngx_http_im_reply_string(&elts[1], &words) != NGX_OK
         || ngx_http_im_reply_string(&elts[2], &state) != NGX_OK)
@@ -282,6 +296,10 @@ ngx_http_im_setup_trial(ngx_http_im_setup_ctx_t *ctx, ngx_http_im_cmd_t *cmd)
     }
 
     unmet = 0;
+
+    if (ctx->conf->publish) {
+        ngx_http_im_setup_publish(ctx, &elts[3]);
+    }
 
     if (state.len == 7) {
         unmet = (ngx_strncmp(state.data, "replica", 7) == 0)
@@ -293,6 +311,35 @@ ngx_http_im_setup_trial(ngx_http_im_setup_ctx_t *ctx, ngx_http_im_cmd_t *cmd)
     }
 
     return unmet;
+}
+
+
+/* the store is used without events: nothing but streams needs them */
+
+static void
+ngx_http_im_setup_publish(ngx_http_im_setup_ctx_t *ctx,
+    ngx_http_im_reply_t *reply)
+{
+    ngx_str_t                words;
+    ngx_http_im_endpoint_t  *endpoint;
+
+    endpoint = ctx->conn->endpoint;
+
+    if (ngx_http_im_reply_string(reply, &words) != NGX_OK || words.len == 0) {
+        endpoint->no_publish = 0;
+        return;
+    }
+
+    if (endpoint->no_publish) {
+        return;
+    }
+
+    endpoint->no_publish = 1;
+
+    ngx_log_error(NGX_LOG_WARN, endpoint->log, 0,
+                  "im store \"%V\": %V refuses to publish events: streams "
+                  "are not told of messages: \"%V\"",
+                  endpoint->store, ctx->conn->peer.name, &words);
 }
 
 

@@ -1,7 +1,8 @@
 -- Adds members to a group, all or none.
 -- KEYS: head, members, settings
 -- ARGV: who adds or "" for a trusted caller, "1" if that must be the owner,
---       limit, "1" to judge only, how many ids there are, id...
+--       limit, "1" to judge only, how many ids there are, id..., the event
+--       channel, if any
 -- reply: "ok", if it judges only "ok " and for each id "0" if it is a member
 --        or "1", or the code of a refusal
 -- More ids than the limit are told by their number alone.
@@ -39,4 +40,11 @@ for i = 1, #new do
     shown[#shown + 1] = '"' .. new[i] .. '"'
 end
 redis.call('HSET', KEYS[3], 'users', table.concat(shown, ','))
+if ARGV[6 + count] then
+    local t = redis.call('TIME')
+    redis.pcall('PUBLISH', ARGV[6 + count], 'J ' .. t[1]
+        .. string.sub('000000' .. t[2], -6, -4)
+        .. string.match(KEYS[1], '{c(:.*)}:h$') .. ' '
+        .. table.concat(new, ' '))
+end
 return 'ok'

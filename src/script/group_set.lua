@@ -1,7 +1,7 @@
 -- Sets name, picture or description of a group; by its owner.
 -- KEYS: head, members, settings
 -- ARGV: who sets them, for each of the three "1" if it is set or "0", as
---       "101", and their escaped texts
+--       "101", and their escaped texts; the event channel, if any
 -- reply: "ok", or the code of a refusal
 local call, who, set = redis.call, ARGV[1], ARGV[2]
 local kind = call('GETRANGE', KEYS[1], 0, 0)
@@ -19,4 +19,10 @@ for i = 1, 3 do
 end
 call('HSET', KEYS[3], 'info', '"name":"' .. text[1] .. '","img":"' .. text[2]
     .. '","description":"' .. text[3] .. '"')
+if ARGV[6] then
+    local t = redis.call('TIME')
+    redis.pcall('PUBLISH', ARGV[6], 'S ' .. t[1]
+        .. string.sub('000000' .. t[2], -6, -4)
+        .. string.match(KEYS[1], '{c(:.*)}:h$'))
+end
 return 'ok'

@@ -1,12 +1,14 @@
 -- Moves a reader's position forward, never back.
 -- KEYS: head, timeline, and for a group its members
--- ARGV: reader, sequence or "" for all, msg_id to be checked or ""
+-- ARGV: reader, sequence or "" for all, msg_id to be checked or "",
+--       the event channel, if any
 -- reply: "ok", or the code of a refusal
 local user, upto, msg, group = ARGV[1], ARGV[2], ARGV[3], KEYS[3]
 local call, sub = redis.call, string.sub
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
 local seq, at, joined, hidden = tonumber(sub(head, 2, 16)), nil, '', ''
+local users, moved = '', false
 if group then
     local pos = call('HGET', group, user)
     if not pos then return 'not_member' end
@@ -15,6 +17,7 @@ else
     local _, _, first, second = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
     at = user == first and 37 or user == second and 52
     if not at then return 'not_member' end
+    users = first .. ' ' .. second .. ' '
 end
 if msg ~= '' then
     local row = call('ZRANGEBYSCORE', KEYS[2], upto, upto)[1]
@@ -26,9 +29,20 @@ if upto ~= '' and tonumber(upto) < seq then seq = tonumber(upto) end
 if group then
     at = tonumber(at)
     if at < seq or joined ~= '' and at == seq then
+        moved = at < seq
         call('HSET', group, user, seq .. hidden)
     end
 elseif tonumber(sub(head, at + 1, at + 15)) < seq then
+    moved = true
     call('SETRANGE', KEYS[1], at, string.format('%015d', seq))
+end
+local row = moved and ARGV[4]
+    and call('ZRANGEBYSCORE', KEYS[2], seq, seq)[1]
+if row then
+    local t = call('TIME')
+    redis.pcall('PUBLISH', ARGV[4], (group and 'R ' or 'r ') .. t[1]
+        .. sub('000000' .. t[2], -6, -4)
+        .. string.match(KEYS[1], '{c(:.*)}:h$') .. ' ' .. users .. user
+        .. ' ' .. string.match(row, '^[^ ]+'))
 end
 return 'ok'

@@ -1,21 +1,24 @@
 -- Takes the text of a message away; its row keeps all else.
--- KEYS: head, timeline, and for a group its members and settings
+-- KEYS: head, timeline, for a group its members and settings, and with an
+--       event channel the recalls of the last day
 -- ARGV: who recalls, sequence, msg_id to be checked,
---       ms in which one's own message may be recalled, "0" for ever, or "off"
+--       ms in which one's own message may be recalled, "0" for ever, or
+--       "off"; the event channel, if any
 -- reply: "ok", or the code of a refusal
 local call, sub = redis.call, string.sub
 local user, seq, msg, window = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
 local _, text, owner
-if KEYS[3] then
+local group, users = #KEYS >= 4, ''
+if group then
     if call('HEXISTS', KEYS[3], user) == 0 then return 'not_member' end
     owner = call('HGET', KEYS[4], 'owner') == user
     _, text = string.find(head, '^[^ ]* ', 37)
 else
     local _, last, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
     if user ~= a and user ~= b then return 'not_member' end
-    text = last
+    text, users = last, a .. ' ' .. b .. ' '
 end
 local row = call('ZRANGEBYSCORE', KEYS[2], seq, seq)[1]
 if not row or sub(row, 1, #msg + 1) ~= msg .. ' ' then
@@ -44,4 +47,16 @@ else
 end
 call('ZADD', KEYS[2], seq, sub(row, 1, at) .. 'r ' .. from .. ' ')
 call('ZREM', KEYS[2], row)
+if ARGV[5] then
+    local t = call('TIME')
+    local now = t[1] .. sub('000000' .. t[2], -6, -4)
+    local event = string.match(KEYS[1], '{c:(.*)}:h$') .. ' ' .. users .. msg
+    event = (group and 'C ' or 'c ') .. event
+    call('ZADD', KEYS[#KEYS], now, event)
+    local old = call('ZRANGEBYSCORE', KEYS[#KEYS], '-inf', now - 86400000,
+        'LIMIT', 0, 8)
+    for i = 1, #old do call('ZREM', KEYS[#KEYS], old[i]) end
+    redis.pcall('PUBLISH', ARGV[5], sub(event, 1, 2) .. now .. ':'
+        .. sub(event, 3))
+end
 return 'ok'

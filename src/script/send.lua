@@ -3,7 +3,7 @@
 -- ARGV: from, type, escaped text, random part of the id,
 --       client_msg_id or "", window in ms,
 --       for a 1:1 whose users are known "A B " in the order of bytes, or "",
---       "0" or "1": which of them is the sender
+--       "0" or "1": which of them is the sender; the event channel, if any
 -- reply: "msg_id time", for a 1:1 that was named by its id also " " and the
 --        other user, or the code of a refusal
 local call, pcall, sub = redis.call, redis.pcall, string.sub
@@ -106,5 +106,11 @@ if cid ~= '' and string.find(ARGV[4], '[02468ace]$') then
         end
         call('ZREM', KEYS[3], old[i])
     end
+end
+if ARGV[9] then
+    pcall('PUBLISH', ARGV[9], (group and 'M ' or 'm ') .. t[1]
+        .. sub('000000' .. t[2], -6, -4)
+        .. string.match(KEYS[1], '{c(:.*)}:h$') .. ' '
+        .. (group and '' or ids) .. row)
 end
 return id .. peer

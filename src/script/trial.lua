@@ -1,8 +1,10 @@
 -- Tries every command that scripts and calls use, on keys that cannot exist,
 -- because an id is never empty.  Nothing is changed.
--- ARGV: key prefix, or nothing: then nothing is tried
+-- ARGV: key prefix, or nothing: then nothing is tried; the event channel, if
+--       any, where readers skip a row that is empty
 -- reply: the commands that are refused, the first reason, and "replica",
---        "cluster" or "": what else was found out
+--        "cluster" or "": what else was found out; with a channel also why
+--        nothing can be published there, or ""
 -- A row: the command, the key (c: of a conversation, u: of a user), arguments
 -- with which a missing key stays missing ("-": an empty one).  The ACL is
 -- checked before them: an HSET with half a pair is refused after it.
@@ -33,6 +35,11 @@ HGET c:x x
 HGETALL c:x
 HMGET c:x x
 HSET c:x x x x
+ZADD s:r XX 0 x
+ZRANGEBYSCORE s:r 0 0
+ZREM s:r x
+EXISTS u:o
+SET u:o x XX
 ZADD u:i XX 0 x
 ZREVRANGE u:i 0 0
 ZREVRANGEBYSCORE u:i 0 0
@@ -95,5 +102,12 @@ end
 -- INFO tells the role; without it a write does
 if check and not may('INFO', {}) then
     run('SETRANGE', { prefix .. '{c:}:h', 0, '' })
+end
+-- a send does not fail where this does
+local mute = ARGV[2] and not may('PUBLISH', { ARGV[2], '' })
+    and redis.pcall('PUBLISH', ARGV[2], '')
+if ARGV[2] then
+    return { table.concat(refused, ', '), why, state,
+             type(mute) == 'table' and mute.err or '' }
 end
 return { table.concat(refused, ', '), why, state }

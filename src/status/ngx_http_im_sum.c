@@ -3,7 +3,7 @@
 #include "ngx_http_im_route.h"
 
 
-/* stores have no eighth gauge: here it counts the blocks added up */
+/* stores have no tenth gauge: here it counts the blocks added up */
 #define NGX_HTTP_IM_SUM_BLOCKS   (NGX_HTTP_IM_STAT_GAUGES - 1)
 
 
@@ -47,6 +47,12 @@ static const ngx_http_im_sum_counter_t  ngx_http_im_sum_counters[] = {
     ngx_http_im_sum_gauge("connections", NGX_HTTP_IM_STAT_CONNECTIONS,
         "Connections to the store that there should be."),
 
+    ngx_http_im_sum_gauge("streams", NGX_HTTP_IM_STAT_STREAMS,
+        "Streams that are open."),
+
+    ngx_http_im_sum_gauge("subscribed", NGX_HTTP_IM_STAT_SUBSCRIBED,
+        "Workers that read the events of the store."),
+
     ngx_http_im_sum_counter("commands", NGX_HTTP_IM_STAT_COMMANDS,
         "Commands written, also of handshakes and repeated ones."),
 
@@ -73,6 +79,27 @@ static const ngx_http_im_sum_counter_t  ngx_http_im_sum_counters[] = {
 
     ngx_http_im_sum_counter("disconnects", NGX_HTTP_IM_STAT_LOST,
         "Connections lost or given up after they were ready."),
+
+    ngx_http_im_sum_counter("streams_opened", NGX_HTTP_IM_STAT_OPENED,
+        "Streams opened."),
+
+    ngx_http_im_sum_counter("streams_resumed", NGX_HTTP_IM_STAT_RESUMED,
+        "Streams that were told what they had missed."),
+
+    ngx_http_im_sum_counter("streams_reset", NGX_HTTP_IM_STAT_RESET,
+        "Streams told to load the list, in place of what they had missed."),
+
+    ngx_http_im_sum_counter("streams_gap", NGX_HTTP_IM_STAT_GAP,
+        "Conversations of which a stream was told the newest messages only."),
+
+    ngx_http_im_sum_counter("streams_slow", NGX_HTTP_IM_STAT_SLOW,
+        "Streams cut off, as too much was unsent."),
+
+    ngx_http_im_sum_counter("events", NGX_HTTP_IM_STAT_EVENTS,
+        "Events that concern a stream, counted by each worker."),
+
+    ngx_http_im_sum_counter("deliveries", NGX_HTTP_IM_STAT_DELIVERIES,
+        "Events sent to streams."),
 
     { ngx_null_string, NULL, 0, NULL }
 };

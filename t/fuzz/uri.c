@@ -34,11 +34,13 @@ static const struct {
     { "group/*/dismiss", "group_dismiss" },
     { "conv/*/read", "conv_read" },
     { "conv/*/hide", "conv_hide" },
+    { "conv/*/typing", "conv_typing" },
     { "conv/*/readers", "conv_readers" },
     { "msg/recall", "recall" },
     { "unread", "unread" },
     { "user/set", "user_set" },
-    { "user/get", "user_get" }
+    { "user/get", "user_get" },
+    { "user/online", "user_online" }
 };
 
 
