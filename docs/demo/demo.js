@@ -19,6 +19,7 @@ const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric'
 /** @type {IM} */
 let im;
 let me = '', conv = '', peer = '';      // what is open: a conversation, or a user without one yet
+let known = false;                      // the list was read
 let divider = 0;                        // seq of the first message that was unread
 const names = new Map();                // user -> name
 const cache = new Map();                // conv_id -> { messages: Map by seq, more, positions }
@@ -75,7 +76,7 @@ function initials(s) {
 function avatar(el, id, title) {
     let hash = 0;
     for (const c of id) hash = (hash * 31 + c.codePointAt(0)) % 65521;
-    el.style.setProperty('--hue', String(hash * 137 % 360));
+    el.style.setProperty('--hue', String((hash * 137 + 200) % 360));
     text(el, initials(title));
 }
 
@@ -158,6 +159,7 @@ async function login() {
 async function enter(user) {
     me = user;
     im?.stop();
+    known = false;
     for (const map of [cache, typing, online, dismissed, sent, keys]) map.clear();
     $('login').hidden = true;
     $('app').hidden = false;
@@ -232,17 +234,21 @@ async function presence() {
 
 function other(row) { return row.conv_users.find((id) => id !== me) ?? me; }
 
+function pairOf(user) {
+    return [...im.convs.values()].find((row) => !row.conv_type && other(row) === user)?.conv_id
+        ?? '';
+}
+
 function title(row) { return row.conv_type ? row.name || row.conv_id : name(other(row)); }
 
 function listed(convs) {
+    const first = !known;
+    known = true;
     learn([...convs.values()].filter((row) => !row.conv_type).map(other));
-    if (peer && !conv) {
-        const row = [...convs.values()].find((r) => !r.conv_type && other(r) === peer);
-        if (row) {
-            conv = row.conv_id;
-            load();
-        }
-    }
+    const before = conv, row = convs.get(conv);
+    if (peer && !conv) conv = pairOf(peer);
+    if (row && !row.conv_type) peer = other(row);
+    if (conv && (first || conv !== before)) load();
     if (im.state !== 'live' && conv) readers(conv);
     draw();
 }
@@ -367,7 +373,10 @@ function pending(all) {
     });
 }
 
+// After the list was read, since 'message' is emitted for what comes after that.
+
 async function load() {
+    if (!known) return;
     const id = conv, at = box(id), row = im.convs.get(id);
     try {
         const page = await im.call('conv/' + id, { from_id: me, page_size: PAGE });
@@ -574,8 +583,7 @@ function route() {
     conv = c;
     peer = t;
     if (t) {
-        const known = [...im.convs.values()].find((r) => !r.conv_type && other(r) === t);
-        conv = known?.conv_id ?? '';
+        conv = pairOf(t);
     } else if (row && !row.conv_type) {
         peer = other(row);
     }

@@ -74,9 +74,8 @@ export class IM {
      * @param {string} type  @param {(data: any) => void} fn
      */
     on(type, fn) {
-        const all = this.#handlers.get(type) ?? new Set();
-        this.#handlers.set(type, all.add(fn));
-        return () => { all.delete(fn); };
+        this.#handlers.set(type, (this.#handlers.get(type) ?? new Set()).add(fn));
+        return () => { this.#handlers.get(type).delete(fn); };
     }
 
     /** Connects, or goes on where stop() left off. */
@@ -138,6 +137,7 @@ export class IM {
 
     /** Sends one that failed again. @param {Out} out */
     resend(out) {
+        this.#typed = 0;
         delete out.tried;
         this.outbox.delete(out.client_msg_id);
         this.outbox.set(out.client_msg_id, out);

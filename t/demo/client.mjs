@@ -168,6 +168,9 @@ async function live(server, options) {
     im.typing('g');
     im.typing('g');
     await until(() => server.times('conv/g/typing') === 1, 'typing is told once in 3 s');
+    im.send({ to_id: 'c', msg: 'sent' });
+    im.typing('g');
+    await until(() => server.times('conv/g/typing') === 2, 'and again after a message');
 
     // the browser connects again by itself
 

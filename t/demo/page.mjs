@@ -274,25 +274,54 @@ for (const frame of two.frames().slice(1)) {
         && /^Online/.test(await frame.textContent('#state')), 'two windows side by side', 60);
 }
 
-if (screenshot) {
-    const [left, right] = two.frames().slice(1);
-    const say = async (frame, text) => {
-        await frame.fill('#text', text);
-        await frame.press('#text', 'Enter');
-        const other = frame === left ? right : left;
-        await until(async () => (await other.$$eval('#log p', (all) => all.at(-1).textContent))
-            === text, `shown: ${text}`);
-    };
-    await say(left, 'Good morning! Are my results there?');
-    await say(right, 'Good morning, Ann. They are, and they are fine.');
-    await say(left, 'That is good to hear, thank you!');
-    await say(right, 'See you on Thursday at ten.');
-    await two.setViewportSize({ width: 1180, height: 520 });
-    await left.click('#back');
-    await right.evaluate(() => document.activeElement.blur());
-    await pause(500);
-    await two.screenshot({ path: screenshot });
+// --- the picture: a window, and a phone at night
+
+const call = (path, body) => fetch(`${base}/im/${path}`, { method: 'POST',
+    body: JSON.stringify(body) });
+
+async function picture() {
+    const [carol, dan, eve] = ['CKD_P_3', 'CKD_D_4', 'CKD_P_5'];
+    const say = async (from_id, to, msg) => call('send/msg', { from_id, ...to, msg, msg_type: 0 });
+    await call('group/' + (await (await call('conv/list', { from_id: carol })).json())[0].conv_id
+        + '/leave', { from_id: carol });
+    await call('creat/group', { conv_id: 'night', owner_id: dan, name: 'Night shift',
+        member: [carol, eve] });
+    await say(eve, { conv_id: 'night' }, 'I am on my way, ten minutes');
+    await say(eve, { to_id: carol }, 'Can you take my Friday?');
+    await say(eve, { to_id: carol }, 'I would take your Sunday');
+    const window = await open(carol), phone = await open(dan);
+    await window.setViewportSize({ width: 820, height: 500 });
+    await phone.setViewportSize({ width: 300, height: 500 });
+    await phone.emulateMedia({ colorScheme: 'dark' });
+    await window.goto(`${base}/#u=${carol}&t=${dan}`);
+    await phone.goto(`${base}/#u=${dan}&t=${carol}`);
+    for (const [page, text] of [[window, 'Good morning! Are my results there?'],
+        [phone, 'Good morning. They are, and they are fine.'],
+        [window, 'That is good to hear, thank you!'], [phone, 'See you on Thursday at ten.'],
+        [window, 'I will be there.']]) {
+        await write(page, text);
+        for (const shown of [window, phone])
+            await until(async () => (await log(shown)).at(-1) === text, `shown: ${text}`);
+    }
+    await until(async () => await tick(window, 'I will be there.') === 'Read', 'read');
+    await until(async () => await window.textContent('#sub') === 'Online'
+        && await phone.textContent('#sub') === 'Online', 'both are online', 60);
+    await phone.type('#text', 'And bring the');
+    await until(async () => /typing/.test(await window.textContent('#typing')), 'and typing');
+    const shots = [];
+    for (const shot of [window, phone]) {
+        await shot.evaluate(() => document.activeElement.blur());
+        shots.push((await shot.screenshot()).toString('base64'));
+    }
+    const frame = await browser.newPage({ viewport: { width: 1180, height: 540 } });
+    await frame.setContent(`<style>body { display: flex; gap: 20px; margin: 0; padding: 20px }
+        img { border: 1px solid #ccd; border-radius: 14px }</style>`
+        + shots.map((png) => `<img src="data:image/png;base64,${png}">`).join(''));
+    await frame.screenshot({ path: screenshot });
+    for (const shot of [window, phone]) is(shot.errors, [], 'no error in the console');
 }
+
+if (screenshot) await picture();
 
 for (const [name, page] of Object.entries({ ann, bob, two }))
     is(page.errors, [], `${name}: no error in the console`);

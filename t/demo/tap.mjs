@@ -23,7 +23,7 @@ export function is(got, wanted, name) {
 
 // true as soon as fn is
 
-export async function until(fn, name, seconds = 30) {
+export async function until(fn, name, seconds = 30, more = () => '') {
     const end = Date.now() + seconds * 1000 * SCALE;
     let value, error = '';
     do {
@@ -35,7 +35,8 @@ export async function until(fn, name, seconds = 30) {
         if (value) break;
         await pause(20);
     } while (Date.now() < end);
-    ok(value, name, `not within ${seconds * SCALE} s ${error}`);
+    if (value) ok(true, name);
+    else ok(false, name, `not within ${seconds * SCALE} s ${error} ${await more()}`);
     return value;
 }
 
