@@ -11,7 +11,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Path qw(make_path);
-use IO::Socket::INET;
+use IO::Socket::UNIX;
+use POSIX ();
 use Test::More;
 use Test::IM;
 use Test::IM::Node;
@@ -34,7 +35,7 @@ my $picture = $ENV{IM_SCREENSHOT};
 
 Test::IM::Node::run('page.mjs', 300,
     [ playwright_dir(), $chromium, "http://127.0.0.1:$port", $stream,
-      $picture ? $picture : () ], reload => \&reload);
+      $picture ? $picture : () ], reload => \&reload, cut => \&cut, hang => \&hang);
 
 if ($picture) {
     cmp_ok(-s $picture, '<', 150_000, 'a small picture');
@@ -88,6 +89,26 @@ sub reload {
     my %old = map { $_ => 1 } $workers->();
     kill HUP => $master;
     ok(wait_for(20 * $Test::IM::SCALE, sub { grep { !$old{$_} } $workers->() }), 'reloaded');
+}
+
+
+# the connections on which workers read events
+
+sub cut {
+    my $redis = IO::Socket::UNIX->new(Peer => "$dir/redis.sock") or return fail("redis: $!");
+    print {$redis} "CLIENT KILL TYPE pubsub\r\n";
+    like(scalar <$redis>, qr/^:\d/, 'streams are cut off from Redis');
+}
+
+
+# longer than a call waits: what was sent may be stored, or not
+
+sub hang {
+    my ($redis) = grep { slurp("/proc/$_/cmdline") =~ m{ unixsocket:\Q$dir\E/} }
+                  split ' ', slurp("/proc/$run/task/$run/children");
+    kill STOP => $redis or return fail("no redis: $!");
+    sleep 4;
+    ok(kill(CONT => $redis), 'Redis hangs for a while');
 }
 
 

@@ -198,6 +198,58 @@ await both((page) => until(async () => /^Online/.test(await page.textContent('#s
 away = false;
 
 
+// --- im.js alone, in a page: each message once, in order, whatever breaks
+
+away = true;
+const busy = await open('');
+busy.exposeFunction('order', order);
+const [timeline, seen, gaps] = await busy.evaluate(async () => {
+    const { IM } = await import('/im.js');
+    const users = ['x', 'y'].map((user) => new IM({ user, base: '/demo/im/' }));
+    const seen_ = [[], []], gaps_ = [];
+    const pause_ = (ms) => new Promise((done) => { setTimeout(done, ms); });
+    const { conv_id } = await users[0].call('creat/group',
+        { owner_id: 'x', name: 'busy', member: ['y'] });
+    users.forEach((im, n) => {
+        im.on('message', (m) => { if (m.conv_id === conv_id) seen_[n].push(m.msg_id); });
+        for (const type of ['gap', 'reset', 'error']) im.on(type, (e) => gaps_.push([type, e]));
+        im.start();
+    });
+    for (const im of users) while (!im.convs.size) await pause_(10);
+    const total = 400, orders = { 60: 'cut', 120: 'reload', 180: 'hang', 240: 'reload', 300: 'cut' };
+    for (let n = 0; n < total; n++) {
+        users[n % 2].send({ conv_id, msg: `message ${n}` });
+        if (n === 200) users[0].stop();
+        if (n === 280) users[0].start();
+        if (orders[n]) await window.order(orders[n]);
+        else await pause_(4);
+    }
+    for (const im of users) while (im.outbox.size) await pause_(20);
+    for (let n = 0; n < 600 && seen_.some((all) => all.length < total); n++) await pause_(100);
+    await pause_(500);
+    const timeline_ = [];
+    for (let page_no = 1; timeline_.length < total; page_no++) {
+        const page = await users[0].call(`conv/${conv_id}`, { page_no, page_size: 200 });
+        if (!page.length) break;
+        timeline_.push(...page);
+    }
+    for (const im of users) im.stop();
+    return [timeline_.reverse().map((m) => [m.msg_id, m.from_id, m.msg]), seen_, gaps_];
+});
+is(timeline.length, 400, 'four hundred messages');
+is(new Set(timeline.map(([, , msg]) => msg)).size, 400, 'each is stored once');
+for (const user of ['x', 'y']) {
+    const sent = timeline.filter(([, from]) => from === user).map(([, , msg]) => Number(msg.slice(8)));
+    is(sent, [...sent].sort((a, b) => a - b), `in the order in which ${user} has sent them`);
+}
+is(gaps, [], 'no gap, no reset');
+for (const all of seen) {
+    is(all.length, 400, 'each arrives once');
+    is(all, timeline.map(([id]) => id), 'in the order of the conversation');
+}
+away = false;
+
+
 // --- what is refused
 
 away = true;                            // the console tells of the refusal
@@ -323,7 +375,7 @@ async function picture() {
 
 if (screenshot) await picture();
 
-for (const [name, page] of Object.entries({ ann, bob, two }))
+for (const [name, page] of Object.entries({ ann, bob, two, busy }))
     is(page.errors, [], `${name}: no error in the console`);
 
 await browser.close();
