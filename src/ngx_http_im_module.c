@@ -477,7 +477,8 @@ ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_im_module);
 
         return ngx_http_im_redis_conf_prefix(&imcf->stores, &lcf->pass->value,
-                                             &conf->key_prefix);
+                                             &conf->key_prefix,
+                                             ngx_http_im_call_reply_max(conf));
     }
 
     return NGX_CONF_OK;

@@ -35,6 +35,7 @@ static const struct {
     { ngx_string("readers"), ngx_string(ngx_http_im_script_readers) },
     { ngx_string("typing"), ngx_string(ngx_http_im_script_typing) },
     { ngx_string("missed"), ngx_string(ngx_http_im_script_missed) },
+    { ngx_string("page"), ngx_string(ngx_http_im_script_page) },
     { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };
 

@@ -28,6 +28,7 @@ typedef enum {
     NGX_HTTP_IM_SCRIPT_READERS,
     NGX_HTTP_IM_SCRIPT_TYPING,
     NGX_HTTP_IM_SCRIPT_MISSED,
+    NGX_HTTP_IM_SCRIPT_PAGE,
     NGX_HTTP_IM_SCRIPT_TRIAL,     /* the last: of a setup, not of a call */
     NGX_HTTP_IM_SCRIPTS
 } ngx_http_im_script_e;

@@ -11,6 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::IM;
+use Test::IM::H2;
 use Test::IM::Stream;
 
 my %send = (from_id => 'ann', to_id => 'bob', msg => 'hi', msg_type => 0);
@@ -284,5 +285,51 @@ sub call   { my ($path, $body) = @_; my $r = $t->post("/im/$path", $body); is($r
     $_->close for $quick, $back;
 }
 
+# --- HTTP/2: streams of one connection; one that is not read is cut off
+
+{
+    my $h2 = Test::IM::H2->new($t->connect($t->h2_port), window => 16384);
+    my ($ann, $bob) = map { $h2->request("/stream?user=$_", method => 'GET', end => 1) } qw(h2ann h2bob);
+    my $body = sub { $h2->{streams}{ $_[0] }{body} // '' };
+    my $until = sub { my ($s, $re, $n) = @_; my $end = time + 10 * $Test::IM::SCALE;
+        $h2->read(0.5) while $body->($s) !~ $re && time < $end && !$h2->{streams}{$s}{reset}; $body->($s) =~ $re };
+    ok($until->($_, qr/event: ready/), 'HTTP/2: ready') for $ann, $bob;
+    call('send/msg', { from_id => 'h2ann', to_id => 'h2bob', msg => 'over h2', msg_type => 0 });
+    ok($until->($_, qr/"msg":"over h2"/), 'HTTP/2: a message') for $ann, $bob;
+    call('send/msg', { from_id => 'h2ann', to_id => 'h2bob', msg => 'y' x 20000, msg_type => 0 }) for 1 .. 8;
+    my $end = time + 10 * $Test::IM::SCALE;
+    $h2->read(0.5) while !($h2->{streams}{$bob}{reset} || $h2->{streams}{$bob}{done}) && time < $end;
+    ok($h2->{streams}{$bob}{reset} || $h2->{streams}{$bob}{done}, 'HTTP/2: a window that is not opened: cut off');
+    my $again = $h2->request('/stream?user=h2cid', method => 'GET', end => 1);
+    ok($until->($again, qr/event: ready/), 'HTTP/2: the connection is well');
+    $h2->{conn}->close;
+}
+
 $t->done;
+
+
+# --- rights: without that to publish, sends are stored, and a line says so;
+# without that to subscribe, streams end
+
+for my $case ([ 'publish', [qw(resetchannels -publish)], 'message' ], [ 'subscribe', [qw(-subscribe)], 'bye' ]) {
+    my ($what, $rule, $event) = @$case;
+    my $t = Test::IM->new(workers => 1, store => 'server unix:{{sock}}; username im; password x;',
+        conf_server => 'location /stream { im_stream store; }',
+        redis_args => [ '--user', 'im', 'on', '>x', '~*', '&*', '+@all', @$rule ])->start;
+    my $s = Test::IM::Stream->new($t, '/stream?user=bob');
+    my $r = $t->post('/im/send/msg', { %send });
+    is($r->status, 200, "no $what: a send");
+    is(scalar(@{ $t->post('/im/from/to', { from_id => 'bob', to_id => 'ann' })->json }), 1, "no $what: is stored");
+    if ($what eq 'publish') {
+        my @said = $t->error_log =~ /\[warn\][^\n]*refuses to publish events[^\n]*/g;
+        is(scalar(@said), 1, 'no publish: one line');
+    } else {
+        ok($s->wait_for('bye', 1, 15), 'no subscribe: the stream ends');
+        is(($s->named('bye'))[0]{data}{reason}, 'store', 'with its reason');
+        like($t->error_log, qr/the subscription was refused: "NOPERM/, 'a line says why');
+    }
+    $s->close;
+    $t->done;
+}
+
 done_testing();

@@ -230,6 +230,15 @@ ngx_http_im_call_store_error(ngx_http_im_call_t *call)
 
 
 ngx_int_t
+ngx_http_im_call_contradiction(ngx_http_im_call_t *call, const char *reason)
+{
+    call->job->reason = reason;
+
+    return ngx_http_im_call_store_error(call);
+}
+
+
+ngx_int_t
 ngx_http_im_call_check_user_id(ngx_http_im_call_t *call, const char *field,
     ngx_str_t *id)
 {

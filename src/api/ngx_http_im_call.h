@@ -89,6 +89,61 @@ typedef struct {
 
 
 /*
+ * Bytes that the reply to one command should not exceed, whatever was stored:
+ * Redis takes a millisecond for 5 MB, and longer where it has to get memory.
+ */
+#define NGX_HTTP_IM_CALL_REPLY   (10 * 1024 * 1024)
+
+/* bytes of a message that are not its text */
+#define NGX_HTTP_IM_CALL_ROW     256
+
+
+/* bytes of a stored message: a byte of the text may be escaped as six */
+
+static ngx_inline size_t
+ngx_http_im_call_row_max(const ngx_http_im_options_t *options)
+{
+    return 6 * options->max_message_size + NGX_HTTP_IM_CALL_ROW;
+}
+
+
+/*
+ * Messages that the reply to one command may have, heads in the one to MGET,
+ * and the bytes that it may have then
+ */
+
+static ngx_inline ngx_uint_t
+ngx_http_im_call_rows_max(const ngx_http_im_options_t *options)
+{
+    ngx_uint_t  n;
+
+    n = NGX_HTTP_IM_CALL_REPLY / ngx_http_im_call_row_max(options);
+
+    return ngx_max(n, 1);
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_im_call_heads_max(const ngx_http_im_options_t *options)
+{
+    return 2 * ngx_http_im_call_rows_max(options);
+}
+
+
+static ngx_inline size_t
+ngx_http_im_call_reply_max(const ngx_http_im_options_t *options)
+{
+    ngx_uint_t  rows, heads;
+
+    rows = ngx_min(options->page_size_max,
+                   ngx_http_im_call_rows_max(options));
+    heads = ngx_min(options->list_max, ngx_http_im_call_heads_max(options));
+
+    return ngx_max(rows, heads) * ngx_http_im_call_row_max(options);
+}
+
+
+/*
  * What a call needs of its surroundings.  The struct itself is only read by
  * ngx_http_im_call_create(); what it points to must outlive the call, the log
  * until ngx_http_im_call_detach().
@@ -223,6 +278,13 @@ ngx_int_t ngx_http_im_call_error(ngx_http_im_call_t *call,
 
 /* the reply is not what the schema has there */
 ngx_int_t ngx_http_im_call_store_error(ngx_http_im_call_t *call);
+
+#define NGX_HTTP_IM_HEAD_BEHIND                                              \
+    "the timeline has messages that the head does not know"
+
+/* what is stored contradicts itself; reason: for the log, constant */
+ngx_int_t ngx_http_im_call_contradiction(ngx_http_im_call_t *call,
+    const char *reason);
 
 /* the form of a user's id: NGX_OK, or refused */
 ngx_int_t ngx_http_im_call_check_user_id(ngx_http_im_call_t *call,

@@ -111,6 +111,10 @@ ngx_http_im_call_result(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
 
     id = ngx_http_im_error_find(result);
 
+    if (id == NGX_HTTP_IM_STORE_ERROR) {
+        return ngx_http_im_call_contradiction(call, NGX_HTTP_IM_HEAD_BEHIND);
+    }
+
     return (id == NGX_HTTP_IM_OK) ? NGX_OK : ngx_http_im_call_error(call, id);
 }
 

@@ -19,7 +19,7 @@ typedef struct {
     ngx_uint_t    whole;
     ngx_uint_t    script;     /* NGX_HTTP_IM_SCRIPTS: MGET */
     ngx_uint_t    nkeys;      /* of each row */
-    ngx_uint_t    max;        /* rows in one command */
+    ngx_uint_t    max;        /* rows in one command, if they fit */
 } ngx_http_im_convs_batch_t;
 
 
@@ -256,14 +256,20 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
     ngx_http_im_convs_row_t **rows, ngx_uint_t n)
 {
     ngx_str_t                 argv[NGX_HTTP_IM_CONVS_ARGS];
-    ngx_uint_t                i, k, m, first;
+    ngx_uint_t                i, k, m, max, first;
     ngx_http_im_cmd_t        *cmd;
     ngx_http_im_convs_row_t  *row;
+
+    max = batch->max;
+
+    if (batch->whole) {
+        max = ngx_min(max, ngx_http_im_call_heads_max(call->options));
+    }
 
     for (i = 0; i < n; /* void */ ) {
         first = i;
 
-        for (m = 0; i < n && m < batch->max; i++) {
+        for (m = 0; i < n && m < max; i++) {
             row = rows[i];
 
             if ((row->peer.len == 0) != batch->group) {

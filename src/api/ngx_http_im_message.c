@@ -8,6 +8,7 @@ ngx_http_im_messages_init(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_uint_t n)
 {
     messages->nelts = 0;
+    messages->first = 0;
     messages->size = 0;
 
     messages->elts = ngx_palloc(call->pool, n * sizeof(ngx_http_im_message_t));
@@ -49,6 +50,14 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
+    if (messages->nelts > messages->first
+        && message->row.seq == message[-1].row.seq
+        && !ngx_http_im_str_eq(&message->row.id, &message[-1].row.id))
+    {
+        return ngx_http_im_call_contradiction(call,
+                                    "two messages have the same sequence");
+    }
+
     messages->size += text->len;
 
     if (message->row.text.len >= NGX_HTTP_IM_WRITER_SHARED) {
@@ -58,6 +67,23 @@ ngx_http_im_message_add(ngx_http_im_call_t *call,
     messages->nelts++;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages)
+{
+    ngx_uint_t             i, n;
+    ngx_http_im_message_t  message, *elts;
+
+    n = messages->nelts;
+    elts = messages->elts;
+
+    for (i = 0; i < n / 2; i++) {
+        message = elts[i];
+        elts[i] = elts[n - 1 - i];
+        elts[n - 1 - i] = message;
+    }
 }
 
 

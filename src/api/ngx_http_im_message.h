@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     ngx_http_im_message_t    *elts;
     ngx_uint_t                nelts;
+    ngx_uint_t                first;      /* of the last conversation */
     size_t                    size;       /* of the rows */
     ngx_http_im_profiles_t    profiles;   /* of the senders */
 } ngx_http_im_messages_t;
@@ -40,6 +41,9 @@ ngx_int_t ngx_http_im_message_add(ngx_http_im_call_t *call,
 /* one of them, in the conversation call->conv_id, as a JSON object */
 void ngx_http_im_message_write(ngx_http_im_call_t *call,
     ngx_http_im_message_t *message, ngx_uint_t seq);
+
+/* the other way round */
+void ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages);
 
 /* the answer, an array; parses the senders.  NGX_OK, or refused */
 ngx_int_t ngx_http_im_messages_write(ngx_http_im_call_t *call,

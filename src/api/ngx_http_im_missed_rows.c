@@ -89,6 +89,7 @@ ngx_http_im_missed_rows_add(ngx_http_im_call_t *call,
 
     reply = &missed->rows[i]->reply;
     messages = &missed->messages;
+    messages->first = messages->nelts;
     oldest = NULL;
 
     if (ngx_http_im_reply_string(&reply->elts[0], &after) != NGX_OK) {

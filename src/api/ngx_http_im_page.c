@@ -1,5 +1,6 @@
 
 #include "ngx_http_im_page.h"
+#include "ngx_http_im_page_rows.h"
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_read.h"
 
@@ -9,10 +10,13 @@
 
 
 static ngx_int_t ngx_http_im_page_rows(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_page_head_again(ngx_http_im_call_t *call);
+static ngx_int_t ngx_http_im_page_finish(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page);
 static ngx_int_t ngx_http_im_page_head_parse(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page, int64_t *position);
+    ngx_http_im_page_t *page);
 static void ngx_http_im_page_read(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page, int64_t position);
+    ngx_http_im_page_t *page);
 static ngx_int_t ngx_http_im_page_answer(ngx_http_im_call_t *call);
 
 
@@ -98,13 +102,12 @@ ngx_http_im_page_fetch(ngx_http_im_call_t *call)
 static ngx_int_t
 ngx_http_im_page_rows(ngx_http_im_call_t *call)
 {
-    int64_t              position;
     ngx_int_t            rc;
     ngx_http_im_page_t  *page;
 
     page = call->state;
 
-    rc = ngx_http_im_page_head_parse(call, page, &position);
+    rc = ngx_http_im_page_head_parse(call, page);
 
     if (rc == NGX_DONE) {
         ngx_http_im_write_lit(&call->writer, "[]");
@@ -119,18 +122,66 @@ ngx_http_im_page_rows(ngx_http_im_call_t *call)
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im page rows:%ui rc:%i seq:%L position:%L job:%p",
-                   page->messages.nelts, rc, page->shown.seq, position,
-                   call->job);
+                   page->messages.nelts, rc, page->shown.seq,
+                   page->position, call->job);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
+    /* stored between the two commands, or lost from the head */
+
+    if (page->messages.nelts
+        && page->messages.elts[0].row.seq > page->shown.seq)
+    {
+        page->head = ngx_http_im_conv_head_fetch(call, &call->conv_id, 0);
+        call->next = ngx_http_im_page_head_again;
+
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_im_page_finish(call, page);
+}
+
+
+/* no message is newer than a head that was fetched after it */
+
+static ngx_int_t
+ngx_http_im_page_head_again(ngx_http_im_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_http_im_page_t  *page;
+
+    page = call->state;
+
+    rc = ngx_http_im_conv_head_parse(call, &page->head->reply, &page->shown);
+
+    if (rc != NGX_OK && rc != NGX_DONE) {
+        return rc;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page head again rc:%i seq:%L job:%p",
+                   rc, page->shown.seq, call->job);
+
+    if (rc == NGX_DONE
+        || page->messages.elts[0].row.seq > page->shown.seq)
+    {
+        return ngx_http_im_call_contradiction(call, NGX_HTTP_IM_HEAD_BEHIND);
+    }
+
+    return ngx_http_im_page_finish(call, page);
+}
+
+
+static ngx_int_t
+ngx_http_im_page_finish(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
+{
     if (ngx_http_im_profiles_fetch(call, &page->messages.profiles) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_im_page_read(call, page, position);
+    ngx_http_im_page_read(call, page);
 
     return ngx_http_im_call_continue(call, ngx_http_im_page_answer);
 }
@@ -142,15 +193,14 @@ ngx_http_im_page_rows(ngx_http_im_call_t *call)
  */
 
 static ngx_int_t
-ngx_http_im_page_head_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
-    int64_t *position)
+ngx_http_im_page_head_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 {
     ngx_int_t                 rc;
     ngx_http_im_page_args_t  *args;
 
     args = call->args;
 
-    *position = 0;
+    page->position = 0;
 
     rc = ngx_http_im_conv_head_parse(call, &page->head->reply, &page->shown);
 
@@ -170,7 +220,7 @@ ngx_http_im_page_head_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
     }
 
     rc = ngx_http_im_conv_position(call, &page->shown, page->member,
-                                   &args->from_id, position);
+                                   &args->from_id, &page->position);
 
     return (rc == NGX_DONE)
            ? ngx_http_im_call_error(call, NGX_HTTP_IM_NOT_MEMBER) : rc;
@@ -183,8 +233,7 @@ ngx_http_im_page_head_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
  */
 
 static void
-ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
-    int64_t position)
+ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 {
     int64_t                   seq;
     ngx_http_im_page_args_t  *args;
@@ -199,7 +248,7 @@ ngx_http_im_page_read(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
 
     seq = page->messages.elts[0].row.seq;
 
-    if (position >= seq) {
+    if (page->position >= seq) {
         return;
     }
 

@@ -6,7 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_im_page_rows.h"
+#include "ngx_http_im_page_timeline.h"
 
 
 /*

@@ -8,16 +8,14 @@
 #define NGX_HTTP_IM_PAGE_ROW_MIN    32
 
 
-static void ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page);
-static void ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page);
 static ngx_uint_t ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args,
     ngx_http_im_reply_t *reply);
 static ngx_int_t ngx_http_im_page_recent_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
 static ngx_int_t ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
+static ngx_int_t ngx_http_im_page_timeline_begin(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page, ngx_uint_t cursor, ngx_uint_t more);
 
 
 void
@@ -60,83 +58,6 @@ ngx_http_im_page_rows_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
     }
 
     return rc;
-}
-
-
-/* by rank, so that a deep page costs what the first one does */
-
-static void
-ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page)
-{
-    u_char                    start[NGX_INT64_LEN], stop[NGX_INT64_LEN];
-    int64_t                   n;
-    ngx_str_t                 argv[4];
-    ngx_http_im_page_args_t  *args;
-
-    args = call->args;
-
-    ngx_str_null(&page->recent);
-
-    n = (args->page_no - 1) * args->page_size;
-
-    ngx_str_set(&argv[0], "ZREVRANGE");
-    argv[2].data = start;
-    argv[2].len = ngx_sprintf(start, "%L", n) - start;
-    argv[3].data = stop;
-    argv[3].len = ngx_sprintf(stop, "%L", n + args->page_size - 1) - stop;
-
-    page->sent = ngx_current_msec;
-    page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                          NGX_HTTP_IM_CONV_TIMELINE,
-                                          &call->conv_id, argv, 4);
-}
-
-
-/* by sequence, which has no gaps, from the cursor's message on */
-
-static void
-ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
-    ngx_http_im_page_t *page)
-{
-    u_char                    from[NGX_INT64_LEN], n[NGX_INT64_LEN];
-    uint64_t                  seq;
-    ngx_str_t                 argv[7], *cursor;
-    ngx_http_im_page_args_t  *args;
-
-    args = call->args;
-    cursor = args->before.data ? &args->before : &args->after;
-
-    seq = cursor->len ? ngx_http_im_id_msg_seq(cursor) : 1;
-
-    ngx_str_set(&argv[0], "ZRANGEBYSCORE");
-    ngx_str_set(&argv[3], "+inf");
-
-    if (args->before.len) {
-        ngx_str_set(&argv[0], "ZREVRANGEBYSCORE");
-        ngx_str_set(&argv[3], "1");
-    }
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im page cursor seq:%uL size:%L job:%p",
-                   seq, args->page_size, call->job);
-
-    if (seq == 0) {
-        /* what is no id is not found either */
-        ngx_str_set(&argv[3], "0");
-    }
-
-    argv[2].data = from;
-    argv[2].len = ngx_sprintf(from, "%uL", seq) - from;
-    ngx_str_set(&argv[4], "LIMIT");
-    ngx_str_set(&argv[5], "0");
-    argv[6].data = n;
-    argv[6].len = ngx_sprintf(n, "%L", args->page_size + (cursor->len != 0))
-                  - n;
-
-    page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
-                                          NGX_HTTP_IM_CONV_TIMELINE,
-                                          &call->conv_id, argv, 7);
 }
 
 
@@ -206,7 +127,7 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page)
 {
     ngx_int_t                 rc;
-    ngx_uint_t                i, n, first;
+    ngx_uint_t                i, n, first, more, partial;
     ngx_http_im_reply_t      *reply, *elt;
     ngx_http_im_messages_t   *messages;
     ngx_http_im_page_args_t  *args;
@@ -219,30 +140,32 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
         return ngx_http_im_call_store_error(call);
     }
 
-    if (ngx_http_im_messages_init(call, messages, reply->nelts + 1)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    first = 0;
+    more = ngx_http_im_page_has_more(page);
+    partial = more || page->partial;
 
-    first = (args->before.len || args->after.len);
+    if (!page->partial) {
+        first = (args->before.len || args->after.len);
 
-    if (first && !ngx_http_im_page_cursor_found(args, reply)) {
-        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                       "im page cursor conv:\"%V\" not found rows:%ui job:%p",
-                       &call->conv_id, reply->nelts, call->job);
-
-        return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
+        rc = ngx_http_im_page_timeline_begin(call, page, first, more);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     n = reply->nelts;
 
-    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im page timeline rows:%ui cursor:%ui cmd:%p job:%p",
-                   n, first, page->timeline, call->job);
+    if (page->partial && n > page->wanted) {
+        return ngx_http_im_call_store_error(call);
+    }
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page timeline rows:%ui cursor:%ui more:%ui cmd:%p "
+                   "job:%p", n, first, more, page->timeline, call->job);
 
     for (i = first; i < n; i++) {
-        elt = &reply->elts[args->after.data ? n - 1 + first - i : i];
+        elt = &reply->elts[args->after.data && !partial ? n - 1 + first - i
+                                                        : i];
 
         if (elt->type != NGX_HTTP_IM_REPLY_STRING) {
             return ngx_http_im_call_store_error(call);
@@ -255,14 +178,52 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
         }
     }
 
+    if (more) {
+        ngx_http_im_page_more_fetch(call, page);
+        return NGX_AGAIN;
+    }
+
+    if (partial && args->after.data) {
+        ngx_http_im_messages_reverse(messages);
+    }
+
     /* messages may have been stored or recalled between the two commands */
 
     if (args->page_no == 1 && messages->nelts
         && page->head->conn == page->timeline->conn
-        && ngx_http_im_row_is_last(&messages->elts[0].row, &page->shown))
+        && ngx_http_im_row_is_last(&messages->elts[0].row, &page->shown)
+        && !partial)
     {
         ngx_http_im_recent_put(call, &page->shown.rev, reply, page->sent);
     }
 
     return NGX_OK;
+}
+
+
+/* room for the messages; the first row may be that of the cursor */
+
+static ngx_int_t
+ngx_http_im_page_timeline_begin(ngx_http_im_call_t *call,
+    ngx_http_im_page_t *page, ngx_uint_t cursor, ngx_uint_t more)
+{
+    ngx_uint_t            n;
+    ngx_http_im_reply_t  *reply;
+
+    reply = &page->timeline->reply;
+    n = more ? page->wanted : reply->nelts;
+
+    if (ngx_http_im_messages_init(call, &page->messages, n + 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!cursor || ngx_http_im_page_cursor_found(call->args, reply)) {
+        return NGX_OK;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page cursor conv:\"%V\" not found rows:%ui job:%p",
+                   &call->conv_id, reply->nelts, call->job);
+
+    return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
 }

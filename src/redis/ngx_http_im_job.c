@@ -10,9 +10,17 @@
 #define NGX_HTTP_IM_RUN_TURN          65536
 #define NGX_HTTP_IM_RUN_JOB           1024
 
+/*
+ * Bytes of replies in jobs that are not over; what a caller may hold though
+ * there are more of them, up to twice as many
+ */
+#define NGX_HTTP_IM_HELD_MAX          (32 * 1024 * 1024)
+#define NGX_HTTP_IM_HELD_SMALL        (1024 * 1024)
+
 
 static void ngx_http_im_jobs_run_handler(ngx_event_t *ev);
 static void ngx_http_im_job_outcome(ngx_http_im_job_t *job);
+static void ngx_http_im_job_judge(ngx_http_im_job_t *job);
 
 
 ngx_int_t
@@ -272,7 +280,7 @@ ngx_http_im_job_outcome(ngx_http_im_job_t *job)
     ngx_http_im_cmd_t      *cmd;
     ngx_http_im_outcome_e   worst, outcome;
 
-    worst = NGX_HTTP_IM_JOB_OK;
+    worst = job->refused ? NGX_HTTP_IM_JOB_UNAVAILABLE : NGX_HTTP_IM_JOB_OK;
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
@@ -338,10 +346,14 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     job->size += cmd->size;
     job->outstanding--;
 
-    if (job->caller) {
+    if (job->caller && ngx_http_im_cmd_pool(cmd)) {
         job->held += cmd->size;
         job->caller->held += cmd->size;
         job->jobs->held += cmd->size;
+
+        if (job->outstanding && cmd->size >= NGX_HTTP_IM_HELD_SMALL) {
+            ngx_http_im_job_judge(job);
+        }
     }
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
@@ -360,6 +372,75 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     if (!job->expired) {
         ngx_http_im_job_post(job);
     }
+}
+
+
+void
+ngx_http_im_job_drop_waiting(ngx_http_im_job_t *job)
+{
+    ngx_http_im_cmd_t  *cmd;
+
+    for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
+
+        if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
+            ngx_http_im_flow_drop(cmd->flow->sched, cmd);
+
+            cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
+            job->outstanding--;
+        }
+    }
+}
+
+
+/* where a round holds too much before it is over, the rest is not received */
+
+static void
+ngx_http_im_job_judge(ngx_http_im_job_t *job)
+{
+    const char  *reason;
+
+    reason = ngx_http_im_job_memory(job);
+
+    if (reason == NULL || job->refused) {
+        return;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
+                   "im job:%p refused: %s, outstanding:%ui",
+                   job, reason, job->outstanding);
+
+    job->refused = 1;
+    job->reason = reason;
+
+    ngx_http_im_stat_inc(job->jobs->stat, NGX_HTTP_IM_STAT_OVERLOADS);
+    ngx_http_im_job_drop_waiting(job);
+}
+
+
+/*
+ * What a job holds itself is no reason, so one of them can always go on.  One
+ * caller may hold half; and who holds much is refused before others are.
+ */
+
+const char *
+ngx_http_im_job_memory(ngx_http_im_job_t *job)
+{
+    size_t  held;
+
+    if (job->caller->held - job->held > NGX_HTTP_IM_HELD_MAX / 2) {
+        return "too many replies of one caller are held";
+    }
+
+    held = job->jobs->held - job->held;
+
+    if (held > 2 * NGX_HTTP_IM_HELD_MAX
+        || (held > NGX_HTTP_IM_HELD_MAX
+            && job->caller->held > NGX_HTTP_IM_HELD_SMALL))
+    {
+        return "too many replies are held";
+    }
+
+    return NULL;
 }
 
 

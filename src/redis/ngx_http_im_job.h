@@ -55,6 +55,13 @@ ngx_http_im_cmd_e ngx_http_im_cmd_final(ngx_http_im_cmd_t *cmd,
     ngx_http_im_cmd_e state);
 
 
+/* commands nobody waits for any more and no byte of which was written */
+void ngx_http_im_job_drop_waiting(ngx_http_im_job_t *job);
+
+/* may the job hold more replies?  NULL, or why not */
+const char *ngx_http_im_job_memory(ngx_http_im_job_t *job);
+
+
 /* where the reply is built; NULL: nobody waits for it, it is skipped */
 
 static ngx_inline ngx_pool_t *
@@ -64,7 +71,9 @@ ngx_http_im_cmd_pool(ngx_http_im_cmd_t *cmd)
 
     job = cmd->job;
 
-    return (job->released || job->expired) ? NULL : job->pool;
+    return (job->released || job->expired
+            || (job->refused && cmd->kind == NGX_HTTP_IM_READ))
+           ? NULL : job->pool;
 }
 
 

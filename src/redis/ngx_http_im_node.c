@@ -200,15 +200,6 @@ ngx_http_im_node_submitted(ngx_http_im_node_t *node)
 }
 
 
-void
-ngx_http_im_node_drop(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd)
-{
-    ngx_http_im_flow_drop(&node->sched, cmd);
-
-    cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
-}
-
-
 /* writes what waits: at the end of a turn, and within a busy one */
 
 static void
@@ -462,6 +453,13 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
                              setup->unmet, node->unmet, setup->refused,
                              node->jobs->log);
 
+    if (setup->limit && setup->limit != node->limit) {
+        ngx_http_im_settings_log_limit(&node->conf->name, conn->peer.name,
+                                       setup->limit, node->conf->reply_max,
+                                       node->jobs->log);
+    }
+
+    node->limit = setup->limit;
     node->evicts = setup->evicts;
     node->unmet = setup->unmet;
 }

@@ -38,6 +38,7 @@ struct ngx_http_im_node_s {
     ngx_http_im_conn_log_t     log;
     ngx_log_t                  connect_log;   /* quiet: nginx would log
                                                  every attempt */
+    size_t                     limit;         /* of replies, if too low */
     ngx_uint_t                 unmet;         /* required settings, bits */
     unsigned                   evicts:1;      /* it may evict keys */
     unsigned                   down:1;        /* the last attempt failed */
@@ -58,9 +59,6 @@ const char *ngx_http_im_node_reason(ngx_http_im_node_t *node);
 /* a command with its flow waits; a job has queued all of its commands */
 void ngx_http_im_node_push(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd);
 void ngx_http_im_node_submitted(ngx_http_im_node_t *node);
-
-/* takes out a command that waits */
-void ngx_http_im_node_drop(ngx_http_im_node_t *node, ngx_http_im_cmd_t *cmd);
 
 /*
  * Gives up connections that have replies outstanding and received none for

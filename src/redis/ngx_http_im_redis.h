@@ -67,6 +67,7 @@ struct ngx_http_im_job_s {
     unsigned                     wrote:1;      /* a write was executed */
     unsigned                     expired:1;
     unsigned                     late:1;       /* it got more time, once */
+    unsigned                     refused:1;    /* while replies came */
     unsigned                     released:1;
 };
 

@@ -435,7 +435,7 @@ ngx_http_im_redis_conf_password(ngx_conf_t *cf,
 
 char *
 ngx_http_im_redis_conf_prefix(ngx_array_t *stores, ngx_str_t *name,
-    ngx_str_t *prefix)
+    ngx_str_t *prefix, size_t reply)
 {
     ngx_str_t                 *known;
     ngx_uint_t                 i;
@@ -447,6 +447,7 @@ ngx_http_im_redis_conf_prefix(ngx_array_t *stores, ngx_str_t *name,
         return NGX_CONF_OK;
     }
 
+    store->reply_max = ngx_max(store->reply_max, reply);
     known = store->prefixes.elts;
 
     for (i = 0; i < store->prefixes.nelts; i++) {

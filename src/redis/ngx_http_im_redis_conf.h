@@ -42,6 +42,7 @@ typedef struct {
     const ngx_http_im_script_t   *trial;      /* run at every setup for each */
     ngx_array_t                   prefixes;   /* of ngx_str_t, of keys */
     ngx_uint_t                    publish;    /* events, for streams */
+    size_t                        reply_max;  /* that a command may need */
 
     ngx_http_im_store_t          *store;      /* the worker's */
     ngx_http_im_stat_t           *stat;       /* the worker's */
@@ -60,9 +61,12 @@ ngx_int_t ngx_http_im_redis_conf_resolver(ngx_conf_t *cf,
     ngx_http_im_redis_conf_t *store, ngx_resolver_t *resolver,
     ngx_msec_t timeout);
 
-/* keys with this prefix will be used in the store of this name, if any */
+/*
+ * Keys with this prefix will be used in the store of this name, if any, and
+ * replies of this size
+ */
 char *ngx_http_im_redis_conf_prefix(ngx_array_t *stores, ngx_str_t *name,
-    ngx_str_t *prefix);
+    ngx_str_t *prefix, size_t reply);
 
 /* the store of an address in im_pass: one for each, with the defaults */
 ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_pass(ngx_conf_t *cf,

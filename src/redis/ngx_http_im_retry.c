@@ -28,6 +28,11 @@ ngx_http_im_retry_reply(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd,
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, jobs->log, 0,
                        "im cmd:%p job:%p late reply, it is skipped", cmd, job);
 
+        if (job->refused) {
+            ngx_http_im_retry_complete(sched, cmd, NGX_HTTP_IM_CMD_REFUSED);
+            return NGX_HTTP_IM_REDIS_ERROR_NONE;
+        }
+
         ngx_http_im_stat_inc(jobs->stat, NGX_HTTP_IM_STAT_LATE);
         ngx_http_im_retry_complete(sched, cmd, NGX_HTTP_IM_CMD_UNKNOWN);
         return NGX_HTTP_IM_REDIS_ERROR_NONE;

@@ -8,11 +8,12 @@
 /* what a command is charged, in bytes, however small it and its reply are */
 #define NGX_HTTP_IM_SCHED_COMMAND  1024
 
-/* a reply is a quarter of the mean */
+/* a reply is a quarter of the mean, and so is a longer time */
 #define NGX_HTTP_IM_SCHED_WEIGHT   4
 
-/* and so is a longer time; a shorter one is this part */
+/* a shorter time is this part, and so is a reply after a large one */
 #define NGX_HTTP_IM_SCHED_FORGET   32
+#define NGX_HTTP_IM_SCHED_LARGE    (64 * 1024)
 
 /* ms for which a flow that broke a connection is parked, and remembered */
 #define NGX_HTTP_IM_SCHED_PARK     100
@@ -26,6 +27,7 @@ static ngx_http_im_caller_t *ngx_http_im_caller_find(
     ngx_http_im_callers_t *callers, ngx_rbtree_key_t key);
 static void ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
     ngx_http_im_caller_t *caller);
+static void ngx_http_im_flow_mean(ngx_http_im_flow_t *flow, size_t size);
 static void ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time);
 static void ngx_http_im_sched_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
@@ -329,9 +331,7 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
         flow->finish += NGX_HTTP_IM_SCHED_COMMAND + cmd->resp.len + cmd->size
                         + cmd->time - cmd->charge;
 
-        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-        flow->mean += cmd->size / NGX_HTTP_IM_SCHED_WEIGHT;
-
+        ngx_http_im_flow_mean(flow, cmd->size);
         ngx_http_im_flow_time(flow, cmd->time);
     }
 
@@ -342,6 +342,29 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
     if (ngx_http_im_sched_ready(sched)) {
         ngx_post_event(sched->flush, &ngx_posted_events);
     }
+}
+
+
+/*
+ * Large replies are expected of who had one, and for a while: the next of them
+ * would be written together with others that are as large.
+ */
+
+static void
+ngx_http_im_flow_mean(ngx_http_im_flow_t *flow, size_t size)
+{
+    if (size >= ngx_max(flow->mean, NGX_HTTP_IM_SCHED_LARGE)) {
+        flow->mean = size;
+        return;
+    }
+
+    if (flow->mean >= NGX_HTTP_IM_SCHED_LARGE) {
+        flow->mean -= (flow->mean - size) / NGX_HTTP_IM_SCHED_FORGET;
+        return;
+    }
+
+    flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
+    flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
 }
 
 

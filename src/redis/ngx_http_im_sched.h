@@ -24,7 +24,8 @@
  * flow with the lowest start tag is next.
  *
  * The size of a reply is not known before it is there, so a command is
- * charged with the mean of the replies that its flow had before; the
+ * charged with the mean of the replies that its flow had before, or with the
+ * largest of them where that was large, which is forgotten slowly; the
  * difference is corrected in the finish tag when the reply has come.  If Redis
  * took long for it, that counts as bytes, too: so one slow command at a time
  * is in flight.

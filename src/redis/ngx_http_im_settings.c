@@ -122,6 +122,9 @@ ngx_http_im_settings_fetch(const ngx_http_im_settings_t *settings,
     ngx_str_set(&argv[0], "CONFIG");
     ngx_str_set(&argv[1], "GET");
 
+    ngx_str_set(&argv[2], "client-output-buffer-limit");
+    ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 3);
+
     /* one pattern each: older servers take no more */
 
     if (settings->appendonly || settings->always) {
@@ -387,6 +390,54 @@ ngx_http_im_settings_evicts(ngx_http_im_cmd_t *cmd)
            && ngx_http_im_atoi(memory.data, memory.len) > 0
            && ngx_http_im_settings_info(cmd, &maxmemory_policy, &policy)
            && !ngx_http_im_settings_is(&policy, "noeviction");
+}
+
+
+/* "normal HARD SOFT SECONDS", then the same of other classes of clients */
+
+size_t
+ngx_http_im_settings_limit(ngx_http_im_cmd_t *cmd, size_t size)
+{
+    u_char     *p, *last, *end;
+    ssize_t     n;
+    ngx_str_t   value;
+
+    static const ngx_str_t  name = ngx_string("client-output-buffer-limit");
+
+    if (!ngx_http_im_settings_config(cmd, &name, &value)) {
+        return 0;
+    }
+
+    last = value.data + value.len;
+
+    p = ngx_strnstr(value.data, "normal ", value.len);
+    if (p == NULL) {
+        return 0;
+    }
+
+    p += sizeof("normal ") - 1;
+
+    for (end = p; end < last && *end != ' '; end++) { /* void */ }
+
+    n = ngx_http_im_atoi(p, end - p);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im setting \"%V\" is %z for normal clients", &name, n);
+
+    return (n > 0 && (size_t) n < size) ? (size_t) n : 0;
+}
+
+
+void
+ngx_http_im_settings_log_limit(const ngx_str_t *store, ngx_str_t *server,
+    size_t limit, size_t size, ngx_log_t *log)
+{
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "im store \"%V\": %V closes connections at replies of more "
+                  "than %uz bytes, but those of pages and lists may have %uz; "
+                  "set \"client-output-buffer-limit normal 0 0 0\" there, or "
+                  "lower \"im_max_message_size\" or \"im_page_size_max\" and "
+                  "\"im_list_max\"", store, server, limit, size);
 }
 
 

@@ -62,6 +62,14 @@ const char *ngx_http_im_settings_reason(ngx_uint_t unmet);
 ngx_uint_t ngx_http_im_settings_evicts(ngx_http_im_cmd_t *cmd);
 
 /*
+ * Bytes of replies at which the server closes a connection, if these are less
+ * than size; 0 also when it does not show that
+ */
+size_t ngx_http_im_settings_limit(ngx_http_im_cmd_t *cmd, size_t size);
+void ngx_http_im_settings_log_limit(const ngx_str_t *store, ngx_str_t *server,
+    size_t limit, size_t size, ngx_log_t *log);
+
+/*
  * Logs what has changed: the server evicts since now; what is not met is
  * another than before.  Refused: the commands that the user lacks the right
  * for, and Redis's words, where that is a part of it.

@@ -260,6 +260,8 @@ ngx_http_im_setup_job_handler(ngx_http_im_job_t *job)
                    conn, job, setup.unmet, setup.error);
 
     setup.evicts = ngx_http_im_settings_evicts(ctx->settings);
+    setup.limit = ngx_http_im_settings_limit(ctx->settings,
+                                             ctx->conf->reply_max);
 
     /* the job goes last, as the error is in its pool */
 

@@ -24,6 +24,7 @@ typedef struct {
     ngx_str_t     *refused;     /* commands that need a right, in words */
     ngx_uint_t     unmet;       /* see ngx_http_im_settings.h, as bits */
     ngx_uint_t     evicts;      /* the server may evict keys */
+    size_t         limit;       /* of its replies, if it is too low, or 0 */
 } ngx_http_im_setup_t;
 
 

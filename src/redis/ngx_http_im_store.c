@@ -4,9 +4,8 @@
 #include "ngx_http_im_node.h"
 
 
-/* bytes of commands that wait, and of replies in jobs that are not over */
+/* bytes of commands that wait */
 #define NGX_HTTP_IM_WAITING_MAX   (64 * 1024 * 1024)
-#define NGX_HTTP_IM_HELD_MAX      (32 * 1024 * 1024)
 
 #define NGX_HTTP_IM_READ_BUFFER   65536
 
@@ -20,11 +19,9 @@ static ngx_int_t ngx_http_im_store_begin(ngx_http_im_job_t *job,
     ngx_str_t *caller);
 static const char *ngx_http_im_store_overload(ngx_http_im_store_t *store,
     ngx_http_im_caller_t *caller);
-static const char *ngx_http_im_store_memory(ngx_http_im_job_t *job);
 static const char *ngx_http_im_store_route(ngx_http_im_job_t *job);
 static void ngx_http_im_store_refuse(ngx_http_im_job_t *job,
     const char *reason);
-static void ngx_http_im_store_drop_waiting(ngx_http_im_job_t *job);
 static void ngx_http_im_store_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_store_timer_add(ngx_http_im_store_t *store,
     ngx_msec_t ms);
@@ -173,7 +170,7 @@ ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller)
         return;
     }
 
-    reason = ngx_http_im_store_memory(job);
+    reason = ngx_http_im_job_memory(job);
 
     if (reason) {
         ngx_http_im_stat_inc(store->jobs.stat, NGX_HTTP_IM_STAT_OVERLOADS);
@@ -282,26 +279,6 @@ ngx_http_im_store_overload(ngx_http_im_store_t *store,
 }
 
 
-/*
- * Every round: what the other jobs hold.  What a job holds itself is no
- * reason, so one of them can always go on; one caller may hold half.
- */
-
-static const char *
-ngx_http_im_store_memory(ngx_http_im_job_t *job)
-{
-    if (job->jobs->held - job->held > NGX_HTTP_IM_HELD_MAX) {
-        return "too many replies are held";
-    }
-
-    if (job->caller->held - job->held > NGX_HTTP_IM_HELD_MAX / 2) {
-        return "too many replies of one caller are held";
-    }
-
-    return NULL;
-}
-
-
 /* every command gets its node and flow; or why none of them may wait */
 
 static const char *
@@ -386,28 +363,11 @@ ngx_http_im_store_release(ngx_http_im_job_t *job)
     }
 
     if (job->outstanding) {
-        ngx_http_im_store_drop_waiting(job);
+        ngx_http_im_job_drop_waiting(job);
     }
 
     if (job->outstanding == 0) {
         ngx_http_im_job_free(job);
-    }
-}
-
-
-/* commands nobody waits for any more and no byte of which was written */
-
-static void
-ngx_http_im_store_drop_waiting(ngx_http_im_job_t *job)
-{
-    ngx_http_im_cmd_t  *cmd;
-
-    for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
-
-        if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
-            ngx_http_im_node_drop(cmd->node, cmd);
-            job->outstanding--;
-        }
     }
 }
 
@@ -477,7 +437,7 @@ ngx_http_im_store_timer_handler(ngx_event_t *ev)
         job->reason = "no answer in time";
 
         ngx_http_im_stat_inc(store->jobs.stat, NGX_HTTP_IM_STAT_TIMEOUTS);
-        ngx_http_im_store_drop_waiting(job);
+        ngx_http_im_job_drop_waiting(job);
         ngx_http_im_job_post(job);
     }
 

@@ -58,9 +58,15 @@ if cid ~= '' then
 end
 if group and sub(head, 1, 1) == '2' then return 'dismissed' end
 -- A row of this sequence, which the head does not know, is of a write that
--- was cut off.  In a busy conversation only a client_msg_id looks for it.
+-- was cut off.  In a busy conversation only a client_msg_id looks for it.  If
+-- there are later ones, it is the head that is wrong.
 if check then
-    local rows = call('ZRANGEBYSCORE', KEYS[2], seq, seq)
+    local rows = call('ZRANGEBYSCORE', KEYS[2], seq, '+inf', 'LIMIT', 0, 9)
+    for i = 1, #rows do
+        if sub(rows[i], 1, #seq + 1) ~= seq .. '-' then
+            return 'store_error'
+        end
+    end
     for i = 1, #rows do call('ZREM', KEYS[2], rows[i]) end
 end
 local pad = sub('00000000000000' .. seq, -15)

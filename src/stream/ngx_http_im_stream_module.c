@@ -398,7 +398,8 @@ ngx_http_im_stream_channel(ngx_conf_t *cf,
     }
 
     return ngx_http_im_redis_conf_prefix(&imcf->stores, &conf->pass->value,
-                                         prefix);
+                                 prefix,
+                                 ngx_http_im_call_reply_max(&lcf->options));
 }
 
 
