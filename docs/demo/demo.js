@@ -596,8 +596,8 @@ function route() {
         load();
     }
     $('text').value = sessionStorage.getItem(draftKey()) ?? '';
-    grow();
     render();
+    grow();
     if ((conv || peer) && !narrow.matches) $('text').focus();
     if (conv || peer) presence();
     return undefined;
@@ -612,7 +612,7 @@ function draftKey() { return `draft ${me} ${conv || peer}`; }
 
 function grow() {
     $('text').style.height = 'auto';
-    $('text').style.height = `${$('text').scrollHeight}px`;
+    $('text').style.height = `${$('text').scrollHeight + 2}px`;
 }
 
 function submit(e) {

@@ -75,6 +75,7 @@ await ann.click('#new');
 await ann.check('#choose input[value=CKD_D_2]');
 await ann.click('#create .primary');
 await until(async () => await ann.textContent('#title') === 'Dr. Bob', 'a new conversation');
+ok((await (await ann.$('#text')).boundingBox()).height > 36, 'a line to write in');
 const markup = '<b>hello</b> &amp; "你好" 👋';
 await write(ann, markup);
 await until(async () => (await row(bob, 'Ann'))?.unread === 1, 'unread');
@@ -206,7 +207,8 @@ busy.exposeFunction('order', order);
 const [timeline, seen, gaps] = await busy.evaluate(async () => {
     const { IM } = await import('/im.js');
     const users = ['x', 'y'].map((user) => new IM({ user, base: '/demo/im/' }));
-    const seen_ = [[], []], gaps_ = [];
+    users.push(new IM({ user: 'y', base: '/demo/im/', stream: '', poll: 200 }));
+    const seen_ = [[], [], []], gaps_ = [];
     const pause_ = (ms) => new Promise((done) => { setTimeout(done, ms); });
     const { conv_id } = await users[0].call('creat/group',
         { owner_id: 'x', name: 'busy', member: ['y'] });
