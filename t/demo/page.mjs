@@ -50,6 +50,8 @@ async function write(page, text) {
     await page.press('#text', 'Enter');
 }
 
+const call = async (path, body) => (await fetch(`${base}/im/${path}`, { method: 'POST',
+    body: JSON.stringify(body) })).json();
 const choose = (page, name) => page.click(`#list a:has(.name:text-is("${name}"))`);
 const both = (fn) => Promise.all([fn(ann), fn(bob)]);
 
@@ -252,6 +254,19 @@ for (const all of seen) {
 away = false;
 
 
+// --- a message between what a new window reads
+
+const late = await open('');
+const pair = (await call('conv/list', { from_id: 'CKD_P_1' })).find((r) => !r.conv_type).conv_id;
+await late.route('**/conv/list', async (request) => {
+    await pause(500);
+    await call('send/msg', { from_id: 'CKD_D_2', to_id: 'CKD_P_1', msg: 'between', msg_type: 0 });
+    await request.continue();
+}, { times: 1 });
+await late.goto(`${base}/#u=CKD_P_1&c=${pair}`);
+await until(async () => (await log(late)).at(-1) === 'between', 'a message between list and page');
+
+
 // --- what is refused
 
 away = true;                            // the console tells of the refusal
@@ -330,14 +345,11 @@ for (const frame of two.frames().slice(1)) {
 
 // --- the picture: a window, and a phone at night
 
-const call = (path, body) => fetch(`${base}/im/${path}`, { method: 'POST',
-    body: JSON.stringify(body) });
-
 async function picture() {
     const [carol, dan, eve] = ['CKD_P_3', 'CKD_D_4', 'CKD_P_5'];
     const say = async (from_id, to, msg) => call('send/msg', { from_id, ...to, msg, msg_type: 0 });
-    await call('group/' + (await (await call('conv/list', { from_id: carol })).json())[0].conv_id
-        + '/leave', { from_id: carol });
+    await call(`group/${(await call('conv/list', { from_id: carol }))[0].conv_id}/leave`,
+        { from_id: carol });
     await call('creat/group', { conv_id: 'night', owner_id: dan, name: 'Night shift',
         member: [carol, eve] });
     await say(eve, { conv_id: 'night' }, 'I am on my way, ten minutes');
@@ -377,7 +389,7 @@ async function picture() {
 
 if (screenshot) await picture();
 
-for (const [name, page] of Object.entries({ ann, bob, two, busy }))
+for (const [name, page] of Object.entries({ ann, bob, two, busy, late }))
     is(page.errors, [], `${name}: no error in the console`);
 
 await browser.close();
