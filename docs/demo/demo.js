@@ -20,6 +20,7 @@ const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric'
 let im;
 let me = '', conv = '', peer = '';      // what is open: a conversation, or a user without one yet
 let known = false;                      // the list was read
+let there = '';                         // the conversation that is open, as it was in the list
 let divider = 0;                        // seq of the first message that was unread
 const names = new Map();                // user -> name
 const cache = new Map();                // conv_id -> { messages: Map by seq, more, positions }
@@ -249,6 +250,12 @@ function listed(convs) {
     if (peer && !conv) conv = pairOf(peer);
     if (row && !row.conv_type) peer = other(row);
     if (conv && (first || conv !== before)) load();
+    if (row) {
+        there = conv;
+    } else if (conv && there === conv && !peer) {
+        toast('You are not a member of this group any more.');
+        go({});
+    }
     if (im.state !== 'live' && conv) readers(conv);
     draw();
 }

@@ -280,6 +280,15 @@ await until(async () => !await bob.$('#log .msg.failed'), 'and discarded');
 away = false;
 
 
+// --- who is removed
+
+const group = (await call('conv/list', { from_id: 'CKD_D_2' })).find((r) => r.conv_type).conv_id;
+await call(`group/${group}/remove`, { from_id: 'CKD_P_1', member: ['CKD_D_2'] });
+await until(async () => !await row(bob, 'Ward 8') && await bob.isHidden('#composer'),
+    'who is removed has the group no more', 90);
+await choose(bob, 'Ann');
+
+
 // --- for everybody
 
 const unnamed = (page) => page.$$eval('button, a, input, textarea, iframe', (all) => all
