@@ -26,7 +26,7 @@ test:
 	@t/tools/deps libjson-pp-perl nghttp2-client libnginx-mod-nchan \
 	    libnginx-mod-http-lua libjson-validator-perl libcpanel-json-xs-perl \
 	    libyaml-libyaml-perl libyaml-pp-perl python3-jsonschema sqlite3 \
-	    prometheus \
+	    prometheus chromium nodejs npm \
 	    $(if $(filter true,$(CI)),clang libclang-rt-dev)
 	@$(MAKE) --no-print-directory all lint
 	@IM_OPENAPI=$${IM_OPENAPI-1} IM_TLS=$(TLS) IM_SENTINEL=$(SENTINEL) \
