@@ -58,6 +58,8 @@ typedef struct {
     ngx_http_im_rate_limit_t   limits[NGX_HTTP_IM_RATE_KINDS];
     ngx_http_im_pass_t        *pass;
     size_t                     body_max;  /* im_max_body_size, or less */
+    size_t                     import_max;  /* the same for im_import */
+    ngx_flag_t                 import;
     uint32_t                   scope;     /* of key_prefix in the cache */
     ngx_uint_t                 status;    /* ngx_http_im_status_e */
     ngx_uint_t                 health;    /* there is an im_health */

@@ -69,6 +69,10 @@ static const ngx_http_im_code_t  ngx_http_im_codes[] = {
       ngx_string("client_msg_id was used for a message with other "
                  "content") },
 
+    { ngx_string("import_conflict"), 409,
+      ngx_string("the conversation conv_id has newer messages, or it is of "
+                 "other users or another conv_type; nothing was stored") },
+
     { ngx_string("body_too_large"), 413,
       ngx_string("the request body is too large") },
 

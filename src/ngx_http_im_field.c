@@ -10,6 +10,7 @@ typedef struct {
     ngx_pool_t             *pool;
     size_t                  ids_max;
     ngx_http_im_error_t    *error;
+    ngx_array_t            *split;     /* elements of a SPLIT field */
 } ngx_http_im_field_ctx_t;
 
 typedef ngx_int_t (*ngx_http_im_field_pt)(ngx_http_im_field_ctx_t *ctx,
@@ -47,6 +48,10 @@ static ngx_int_t ngx_http_im_field_ids_add(ngx_http_im_field_ctx_t *ctx,
     ngx_array_t *ids, json_t *seen, ngx_str_t *id);
 static ngx_int_t ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst);
+static ngx_int_t ngx_http_im_field_row(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *json, void *args);
+static ngx_int_t ngx_http_im_field_element(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_str_t *text, void *args);
 static ngx_int_t ngx_http_im_field_range(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, int64_t n, const char *between,
     const char *least);
@@ -83,13 +88,16 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
 {
     json_t                   *root;
     ngx_int_t                 rc;
+    ngx_uint_t                n;
     ngx_http_im_object_t      object;
     ngx_http_im_json_flat_t   members[NGX_HTTP_IM_JSON_FLAT_MAX];
     ngx_http_im_field_ctx_t   ctx;
+    ngx_http_im_json_split_t  split;
 
     ctx.pool = pool;
     ctx.ids_max = ids_max;
     ctx.error = error;
+    ctx.split = NULL;
 
     if (len == 0) {
         body = (u_char *) "{}";
@@ -107,9 +115,22 @@ ngx_http_im_field_read(ngx_pool_t *pool, u_char *body, size_t len,
         return ngx_http_im_field_object(&ctx, fields, &object, args);
     }
 
-    rc = ngx_http_im_json_tree(pool, body, len, &root, error);
+    for (n = 0; fields[n].name.len; n++) {
+        if (fields[n].flags & NGX_HTTP_IM_FIELD_SPLIT) {
+            break;
+        }
+    }
+
+    split.name = fields[n].name;
+
+    rc = ngx_http_im_json_tree(pool, body, len, split.name.len ? &split : NULL,
+                               &root, error);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (split.name.len && split.first) {
+        ctx.split = &split.elts;
     }
 
     object.json = root;
@@ -353,11 +374,19 @@ static ngx_int_t
 ngx_http_im_field_array(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value)
 {
+    size_t  n;
+
     if (value->json == NULL || !json_is_array(value->json)) {
         return ngx_http_im_field_bad(ctx, "%V must be an array", field);
     }
 
-    return ngx_http_im_field_range(ctx, field, json_array_size(value->json),
+    n = json_array_size(value->json);
+
+    if (ctx->split && (field->flags & NGX_HTTP_IM_FIELD_SPLIT)) {
+        n = ctx->split->nelts;
+    }
+
+    return ngx_http_im_field_range(ctx, field, n,
                                    "%V must have %L to %L elements",
                                    "%V must have at least %L elements");
 }
@@ -454,30 +483,31 @@ static ngx_int_t
 ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
     const ngx_http_im_field_t *field, ngx_http_im_value_t *value, void *dst)
 {
-    void                  *args;
-    size_t                 i, n;
-    ngx_int_t              rc;
-    ngx_http_im_object_t   object;
+    void         *args;
+    size_t        i, n;
+    ngx_int_t     rc;
+    ngx_str_t     text, *elt;
+    ngx_uint_t    split;
 
     rc = ngx_http_im_field_array(ctx, field, value);
     if (rc != NGX_OK) {
         return rc;
     }
 
+    elt = NULL;
     n = json_array_size(value->json);
+    split = (ctx->split && (field->flags & NGX_HTTP_IM_FIELD_SPLIT));
+
+    if (split) {
+        elt = ctx->split->elts;
+        n = ctx->split->nelts;
+    }
 
     if (ngx_array_init(dst, ctx->pool, n + 1, field->size) != NGX_OK) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < n; i++) {
-        object.json = json_array_get(value->json, i);
-
-        if (!json_is_object(object.json)) {
-            return ngx_http_im_field_bad(ctx, "%V must hold objects only",
-                                         field);
-        }
-
         args = ngx_array_push(dst);
         if (args == NULL) {
             return NGX_ERROR;
@@ -485,13 +515,78 @@ ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
 
         ngx_memzero(args, field->size);
 
-        rc = ngx_http_im_field_object(ctx, field->sub, &object, args);
+        rc = split ? ngx_http_im_field_element(ctx, field, &elt[i], args)
+                   : ngx_http_im_field_row(ctx, field,
+                                           json_array_get(value->json, i),
+                                           args);
+
+        if (rc == NGX_DECLINED) {
+            text = ctx->error->text;
+
+            return ngx_http_im_error_set(ctx->pool, ctx->error,
+                                         ctx->error->id, "%V[%uz]: %V",
+                                         &field->name, i, &text);
+        }
+
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_im_field_row(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, json_t *json, void *args)
+{
+    ngx_http_im_object_t  object;
+
+    if (!json_is_object(json)) {
+        return ngx_http_im_field_bad(ctx, "%V must hold objects only", field);
+    }
+
+    object.json = json;
+
+    return ngx_http_im_field_object(ctx, field->sub, &object, args);
+}
+
+
+/* the same from the text of the element */
+
+static ngx_int_t
+ngx_http_im_field_element(ngx_http_im_field_ctx_t *ctx,
+    const ngx_http_im_field_t *field, ngx_str_t *text, void *args)
+{
+    json_t                   *root;
+    ngx_int_t                 rc;
+    ngx_http_im_object_t      object;
+    ngx_http_im_json_flat_t   members[NGX_HTTP_IM_JSON_FLAT_MAX];
+
+    if (text->len == 0 || text->data[0] != '{') {
+        return ngx_http_im_field_bad(ctx, "%V must hold objects only", field);
+    }
+
+    object.json = NULL;
+    object.members = members;
+    object.n = ngx_http_im_json_flat_read(text->data, text->len, members);
+
+    if (object.n != NGX_DECLINED) {
+        return ngx_http_im_field_object(ctx, field->sub, &object, args);
+    }
+
+    rc = ngx_http_im_json_tree(ctx->pool, text->data, text->len, NULL, &root,
+                               ctx->error);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_im_field_row(ctx, field, root, args);
+
+    json_decref(root);
+
+    return rc;
 }
 
 

@@ -48,6 +48,7 @@ typedef struct {
 #define NGX_HTTP_IM_FIELD_REQUIRED   1
 #define NGX_HTTP_IM_FIELD_EMPTY      2    /* "" counts as absent */
 #define NGX_HTTP_IM_FIELD_LATER      4    /* the call checks the form */
+#define NGX_HTTP_IM_FIELD_SPLIT      8    /* OBJECTS: many, or large ones */
 
 
 typedef struct ngx_http_im_field_s  ngx_http_im_field_t;

@@ -9,6 +9,7 @@
 
 #define NGX_HTTP_IM_ID_MAX         64
 #define NGX_HTTP_IM_PAIR_LEN       24
+#define NGX_HTTP_IM_MSG_ID_MAX     128    /* of an imported one */
 #define NGX_HTTP_IM_RAND_LEN       16
 
 /* of a conversation's id, which is part of a path, and of a user's */

@@ -3,21 +3,36 @@
 #include "ngx_http_im_json_scan.h"
 
 
+static ngx_int_t ngx_http_im_json_tree_split(ngx_http_im_json_scan_t *scan,
+    u_char **body, size_t *len);
 static ngx_int_t ngx_http_im_json_tree_error(ngx_pool_t *pool, u_char *body,
     size_t len, json_error_t *jerr, ngx_http_im_error_t *error);
 
 
 ngx_int_t
 ngx_http_im_json_tree(ngx_pool_t *pool, u_char *body, size_t len,
-    json_t **root, ngx_http_im_error_t *error)
+    ngx_http_im_json_split_t *split, json_t **root, ngx_http_im_error_t *error)
 {
     ngx_int_t                 rc;
     json_error_t              jerr;
     ngx_http_im_json_scan_t   scan;
 
+    if (split) {
+        split->first = NULL;
+        split->last = NULL;
+        split->open = 0;
+
+        if (ngx_array_init(&split->elts, pool, 16, sizeof(ngx_str_t))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
     scan.pool = pool;
     scan.body = body;
     scan.len = len;
+    scan.split = split;
 
     rc = ngx_http_im_json_scan(&scan);
 
@@ -29,9 +44,21 @@ ngx_http_im_json_tree(ngx_pool_t *pool, u_char *body, size_t len,
         return NGX_ERROR;
     }
 
+    if (split && split->first) {
+        rc = ngx_http_im_json_tree_split(&scan, &body, &len);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        scan.body = body;
+    }
+
     *root = json_loadb((char *) scan.body, len, JSON_REJECT_DUPLICATES, &jerr);
 
-    ngx_http_im_json_scan_done(&scan);
+    if (split == NULL) {
+        ngx_http_im_json_scan_done(&scan);
+    }
 
     if (*root) {
         return NGX_OK;
@@ -42,6 +69,47 @@ ngx_http_im_json_tree(ngx_pool_t *pool, u_char *body, size_t len,
     }
 
     return ngx_http_im_json_tree_error(pool, body, len, &jerr, error);
+}
+
+
+/* all of the body but the elements, which are those of the copy, if any */
+
+static ngx_int_t
+ngx_http_im_json_tree_split(ngx_http_im_json_scan_t *scan, u_char **body,
+    size_t *len)
+{
+    u_char                    *p;
+    size_t                     before, after;
+    ngx_str_t                 *elt;
+    ngx_uint_t                 i;
+    ngx_http_im_json_split_t  *split;
+
+    split = scan->split;
+    before = split->first - scan->first;
+    after = scan->last - split->last;
+
+    p = ngx_pnalloc(scan->pool, before + after);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *body = p;
+    *len = before + after;
+
+    p = ngx_cpymem(p, scan->body, before);
+    ngx_memcpy(p, scan->body + (split->last - scan->first), after);
+
+    elt = split->elts.elts;
+
+    for (i = 0; i < split->elts.nelts; i++) {
+        elt[i].data = scan->body + (elt[i].data - scan->first);
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, scan->pool->log, 0,
+                   "im json tree of %uz bytes, \"%V\" of %ui elements",
+                   *len, &split->name, split->elts.nelts);
+
+    return NGX_OK;
 }
 
 

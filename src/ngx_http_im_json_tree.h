@@ -8,6 +8,7 @@
 
 #include "ngx_http_im_error.h"
 #include "ngx_http_im_json_flat.h"
+#include "ngx_http_im_json_value.h"
 
 #include <jansson.h>
 
@@ -39,10 +40,13 @@ typedef struct {
 
 /*
  * The tree of a body that is an object, to be freed with json_decref().
- * NGX_OK; NGX_DECLINED: error is set; NGX_ERROR: out of memory.
+ * split: NULL, or its array is empty in the tree, and its elements are in the
+ * body or, if that is changed, in the pool.  NGX_OK; NGX_DECLINED: error is
+ * set; NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_http_im_json_tree(ngx_pool_t *pool, u_char *body, size_t len,
-    json_t **root, ngx_http_im_error_t *error);
+    ngx_http_im_json_split_t *split, json_t **root,
+    ngx_http_im_error_t *error);
 
 /* the value of a member; 0: there is none of this name */
 ngx_uint_t ngx_http_im_object_get(ngx_http_im_object_t *object,

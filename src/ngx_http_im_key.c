@@ -13,6 +13,7 @@ static const struct {
     { 'c', 'i' },
     { 'c', 'g' },
     { 'c', 'x' },
+    { 'c', 'k' },
     { 'u', 'i' },
     { 'u', 'g' },
     { 'u', 'p' },
@@ -26,7 +27,7 @@ ngx_http_im_key(ngx_pool_t *pool, ngx_str_t *key, const ngx_str_t *prefix,
     ngx_http_im_key_e what, const ngx_str_t *id)
 {
     u_char     *p;
-    ngx_str_t   none = ngx_null_string;
+    ngx_str_t   none = ngx_string("");
 
     if (ngx_http_im_keys[what].owner == 's') {
         id = &none;

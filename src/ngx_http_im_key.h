@@ -19,7 +19,8 @@ typedef enum {
     NGX_HTTP_IM_CONV_TIMELINE,       /* m: sorted set */
     NGX_HTTP_IM_CONV_IDEMPOTENCY,    /* i: sorted set */
     NGX_HTTP_IM_CONV_MEMBERS,        /* g: hash, groups only */
-    NGX_HTTP_IM_CONV_SETTINGS,       /* x: hash, groups only */
+    NGX_HTTP_IM_CONV_SETTINGS,       /* x: hash, groups and other names */
+    NGX_HTTP_IM_CONV_IMPORTED,       /* k: hash, imported ones only */
     NGX_HTTP_IM_USER_INBOX,          /* i: sorted set */
     NGX_HTTP_IM_USER_GROUPS,         /* g: set */
     NGX_HTTP_IM_USER_PROFILE,        /* p: hash */

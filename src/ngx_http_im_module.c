@@ -6,7 +6,9 @@
 #include "ngx_http_im_health.h"
 #include "ngx_http_im_identity.h"
 #include "ngx_http_im_limit.h"
+#include "ngx_http_im_options.h"
 #include "ngx_http_im_pass.h"
+#include "ngx_http_im_redis_block.h"
 #include "ngx_http_im_status.h"
 #include "ngx_http_im_variable.h"
 
@@ -34,6 +36,9 @@ static ngx_conf_post_t  ngx_http_im_positive_post = {
     ngx_http_im_check_positive
 };
 static ngx_conf_post_t  ngx_http_im_size_post = { ngx_http_im_check_size };
+static ngx_conf_post_t  ngx_http_im_import_size_post = {
+    ngx_http_im_check_import_size
+};
 
 
 static ngx_conf_enum_t  ngx_http_im_replies[] = {
@@ -198,6 +203,20 @@ static ngx_command_t  ngx_http_im_commands[] = {
       offsetof(ngx_http_im_loc_conf_t, options.max_message_size),
       &ngx_http_im_size_post },
 
+    { ngx_string("im_import"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, import),
+      NULL },
+
+    { ngx_string("im_import_max_body_size"),
+      NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_im_loc_conf_t, import_max),
+      &ngx_http_im_import_size_post },
+
     { ngx_string("im_idempotency_window"),
       NGX_HTTP_IM_ANY_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -260,7 +279,7 @@ ngx_http_im_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_im_main_conf_t  *imcf = conf;
 
-    return ngx_http_im_redis_conf_block(cf, cmd, &imcf->stores);
+    return ngx_http_im_redis_block(cf, cmd, &imcf->stores);
 }
 
 
@@ -393,7 +412,6 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     conf->options.key_prefix = { 0, NULL };
      *     conf->pass = NULL;
      *     conf->trusted_value = NULL;
      */
@@ -403,17 +421,10 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
     conf->trusted = NGX_CONF_UNSET_UINT;
     conf->limits[NGX_HTTP_IM_RATE_USER].rate = NGX_HTTP_IM_RATE_UNSET;
     conf->limits[NGX_HTTP_IM_RATE_CONV].rate = NGX_HTTP_IM_RATE_UNSET;
-    conf->options.max_body_size = NGX_CONF_UNSET_SIZE;
-    conf->options.max_message_size = NGX_CONF_UNSET_SIZE;
-    conf->options.list_max = NGX_CONF_UNSET_UINT;
-    conf->options.page_size_max = NGX_CONF_UNSET_UINT;
-    conf->options.group_max_members = NGX_CONF_UNSET_UINT;
-    conf->options.group_add = NGX_CONF_UNSET_UINT;
-    conf->options.groups_max = NGX_CONF_UNSET_UINT;
-    conf->options.idempotency_window = NGX_CONF_UNSET_MSEC;
-    conf->options.recall_window = NGX_CONF_UNSET_MSEC;
-    conf->options.read_on_fetch = NGX_CONF_UNSET;
-    conf->options.reply_full = NGX_CONF_UNSET_UINT;
+    conf->import = NGX_CONF_UNSET;
+    conf->import_max = NGX_CONF_UNSET_SIZE;
+
+    ngx_http_im_options_init(&conf->options);
 
     return conf;
 }
@@ -422,50 +433,22 @@ ngx_http_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_im_options_t    *prev, *conf;
+    ngx_http_im_options_t    *conf;
     ngx_http_im_loc_conf_t   *up, *lcf;
     ngx_http_im_main_conf_t  *imcf;
 
     up = parent;
     lcf = child;
-    prev = &up->options;
     conf = &lcf->options;
 
     ngx_http_im_identity_merge(cf, up, lcf);
     ngx_http_im_limit_merge(up, lcf);
 
-    ngx_conf_merge_str_value(conf->key_prefix, prev->key_prefix, "im:");
-    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
-                              262144);
-    ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
-                              32768);
-    ngx_conf_merge_uint_value(conf->list_max, prev->list_max, 500);
-    ngx_conf_merge_uint_value(conf->page_size_max, prev->page_size_max, 200);
-    ngx_conf_merge_uint_value(conf->group_max_members,
-                              prev->group_max_members, 500);
-    ngx_conf_merge_uint_value(conf->group_add, prev->group_add,
-                              NGX_HTTP_IM_GROUP_ADD_MEMBER);
-    ngx_conf_merge_uint_value(conf->groups_max, prev->groups_max, 1000);
-    ngx_conf_merge_msec_value(conf->idempotency_window,
-                              prev->idempotency_window, 86400000);
-    ngx_conf_merge_msec_value(conf->recall_window, prev->recall_window,
-                              120000);
-    ngx_conf_merge_value(conf->read_on_fetch, prev->read_on_fetch, 1);
-    ngx_conf_merge_uint_value(conf->reply_full, prev->reply_full, 0);
+    ngx_conf_merge_value(lcf->import, up->import, 0);
+    ngx_conf_merge_size_value(lcf->import_max, up->import_max,
+                              4 * 1024 * 1024);
 
-    if (conf->max_message_size > conf->max_body_size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "im_max_message_size %uz is more than "
-                           "im_max_body_size %uz lets in; raise "
-                           "im_max_body_size",
-                           conf->max_message_size, conf->max_body_size);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_im_redis_conf_fits(cf, conf->page_size_max,
-                                    conf->max_message_size, conf->list_max,
-                                    conf->group_max_members) != NGX_OK)
-    {
+    if (ngx_http_im_options_merge(cf, &up->options, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

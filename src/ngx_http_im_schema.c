@@ -2,6 +2,7 @@
 #include "ngx_http_im_schema.h"
 #include "ngx_http_im_atoi.h"
 #include "ngx_http_im_id.h"
+#include "ngx_http_im_writer.h"
 
 
 /* offsets in a head, see src/script/send.lua */
@@ -17,7 +18,15 @@
 #define NGX_HTTP_IM_SEQ_LEN           15
 #define NGX_HTTP_IM_TIME_LEN          13
 
+/* in the id of a message, where a space would end it; escaped in all texts */
+#define NGX_HTTP_IM_MSG_ID_SPACE      1
 
+
+static u_char *ngx_http_im_head_pair_parse(ngx_http_im_head_t *head,
+    u_char *p, u_char *last);
+static ngx_int_t ngx_http_im_head_imported_parse(ngx_http_im_head_t *head,
+    u_char **p, u_char *last, ngx_uint_t sender);
+static void ngx_http_im_msg_id_replace(ngx_str_t *id, u_char ch, u_char by);
 static ngx_int_t ngx_http_im_schema_word(u_char **p, u_char *last,
     ngx_str_t *word);
 
@@ -25,14 +34,13 @@ static ngx_int_t ngx_http_im_schema_word(u_char **p, u_char *last,
 ngx_int_t
 ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
 {
-    u_char      *p, *last;
-    ngx_uint_t   i, sender;
+    u_char  *p, *last;
 
     p = src->data;
     last = p + src->len;
 
     if (src->len < NGX_HTTP_IM_HEAD_GROUP_TYPE + 2
-        || p[0] < '0' || p[0] > '2')
+        || p[0] < '0' || p[0] > '5' || p[0] == '3')
     {
         return NGX_ERROR;
     }
@@ -40,7 +48,8 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
     ngx_memzero(head, sizeof(ngx_http_im_head_t));
 
     head->group = (p[0] != '0');
-    head->dismissed = (p[0] == '2');
+    head->dismissed = (p[0] == '2' || p[0] == '5');
+    head->imported = (p[0] >= '4');
     head->seq = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_SEQ,
                                        NGX_HTTP_IM_SEQ_LEN);
     head->time.data = p + NGX_HTTP_IM_HEAD_TIME;
@@ -64,34 +73,11 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
         }
 
     } else {
+        p = ngx_http_im_head_pair_parse(head, p, last);
 
-        if (src->len < NGX_HTTP_IM_HEAD_PAIR_TYPE + 3) {
+        if (p == NULL) {
             return NGX_ERROR;
         }
-
-        for (i = 0; i < 2; i++) {
-            head->hidden[i] = (p[NGX_HTTP_IM_HEAD_HIDDEN + i] == '1');
-            head->read[i] = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_READ
-                                                   + i * NGX_HTTP_IM_SEQ_LEN,
-                                                   NGX_HTTP_IM_SEQ_LEN);
-            if (head->read[i] < 0) {
-                return NGX_ERROR;
-            }
-        }
-
-        head->type.data = p + NGX_HTTP_IM_HEAD_PAIR_TYPE;
-        sender = head->type.data[1] - '0';
-        head->first = head->type.data[2] - '0';
-        p = head->type.data + 3;
-
-        if (ngx_http_im_schema_word(&p, last, &head->users[0]) != NGX_OK
-            || ngx_http_im_schema_word(&p, last, &head->users[1]) != NGX_OK
-            || sender > 1 || head->first > 1)
-        {
-            return NGX_ERROR;
-        }
-
-        head->from = head->users[sender];
     }
 
     if (*head->type.data < '0' || *head->type.data > '9') {
@@ -100,6 +86,74 @@ ngx_http_im_head_parse(ngx_http_im_head_t *head, ngx_str_t *src)
 
     head->text.data = p;
     head->text.len = last - p;
+
+    return NGX_OK;
+}
+
+
+/* the text, or NULL */
+
+static u_char *
+ngx_http_im_head_pair_parse(ngx_http_im_head_t *head, u_char *p, u_char *last)
+{
+    ngx_uint_t  i, sender;
+
+    if (last - p < NGX_HTTP_IM_HEAD_PAIR_TYPE + 3) {
+        return NULL;
+    }
+
+    for (i = 0; i < 2; i++) {
+        head->hidden[i] = (p[NGX_HTTP_IM_HEAD_HIDDEN + i] == '1');
+        head->read[i] = ngx_http_im_atoi(p + NGX_HTTP_IM_HEAD_READ
+                                         + i * NGX_HTTP_IM_SEQ_LEN,
+                                         NGX_HTTP_IM_SEQ_LEN);
+        if (head->read[i] < 0) {
+            return NULL;
+        }
+    }
+
+    head->type.data = p + NGX_HTTP_IM_HEAD_PAIR_TYPE;
+    sender = head->type.data[1] - '0';
+    head->first = head->type.data[2] - '0';
+    p = head->type.data + 3;
+
+    if (ngx_http_im_schema_word(&p, last, &head->users[0]) != NGX_OK
+        || ngx_http_im_schema_word(&p, last, &head->users[1]) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (sender <= 1 && head->first <= 1) {
+        head->from = head->users[sender];
+        return p;
+    }
+
+    return (ngx_http_im_head_imported_parse(head, &p, last, sender) == NGX_OK)
+           ? p : NULL;
+}
+
+
+/* what follows the users: the id, and a sender who is none of them, or "" */
+
+static ngx_int_t
+ngx_http_im_head_imported_parse(ngx_http_im_head_t *head, u_char **p,
+    u_char *last, ngx_uint_t sender)
+{
+    if (head->first < 2 || head->first > 3 || sender > 2
+        || ngx_http_im_schema_word(p, last, &head->id) != NGX_OK
+        || !ngx_http_im_id_conv_valid(&head->id))
+    {
+        return NGX_ERROR;
+    }
+
+    head->first -= 2;
+    head->imported = 1;
+
+    if (sender == 2) {
+        return ngx_http_im_schema_word(p, last, &head->from);
+    }
+
+    head->from = head->users[sender];
 
     return NGX_OK;
 }
@@ -192,7 +246,8 @@ ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
     row->recalled = (row->type.len == 2 && row->type.data[1] == 'r');
     row->type.len -= row->recalled;
 
-    row->seq = ngx_http_im_id_msg_seq(&row->id);
+    row->seq = ngx_http_im_row_id_parse(&row->id);
+    row->imported = (row->id.data != src->data);
 
     if (row->seq == 0
         || row->type.len != 1 || *row->type.data < '0' || *row->type.data > '9'
@@ -202,6 +257,95 @@ ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
     }
 
     return NGX_OK;
+}
+
+
+uint64_t
+ngx_http_im_row_id_parse(ngx_str_t *id)
+{
+    u_char    *p, *last;
+    uint64_t   seq;
+
+    seq = ngx_http_im_id_msg_seq(id);
+
+    if (seq) {
+        return seq;
+    }
+
+    last = id->data + id->len;
+    p = ngx_strlchr(id->data, last, '=');
+
+    if (p == NULL || p == id->data || p - id->data > NGX_HTTP_IM_SEQ_LEN
+        || p + 1 == last || *id->data == '0'
+        || !ngx_http_im_digits(id->data, p - id->data))
+    {
+        return 0;
+    }
+
+    seq = ngx_http_im_atoi(id->data, p - id->data);
+
+    id->data = p + 1;
+    id->len = last - id->data;
+
+    return seq;
+}
+
+
+ngx_int_t
+ngx_http_im_msg_id_escape(ngx_pool_t *pool, ngx_str_t *id)
+{
+    ngx_str_t  escaped;
+
+    if (ngx_http_im_json_escape(pool, &escaped, id->data, id->len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *id = escaped;
+
+    ngx_http_im_msg_id_replace(id, ' ', NGX_HTTP_IM_MSG_ID_SPACE);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_im_msg_id_unescape(ngx_str_t *id)
+{
+    ngx_http_im_msg_id_replace(id, NGX_HTTP_IM_MSG_ID_SPACE, ' ');
+}
+
+
+static void
+ngx_http_im_msg_id_replace(ngx_str_t *id, u_char ch, u_char by)
+{
+    size_t  i;
+
+    for (i = 0; i < id->len; i++) {
+        if (id->data[i] == ch) {
+            id->data[i] = by;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_im_alias_parse(ngx_str_t *src, ngx_str_t users[2])
+{
+    u_char  *p, *last;
+
+    p = src->data;
+    last = p + src->len;
+
+    if (p == last || *p++ != '3'
+        || ngx_http_im_schema_word(&p, last, &users[0]) != NGX_OK
+        || ngx_http_im_schema_word(&p, last, &users[1]) != NGX_OK
+        || p != last)
+    {
+        return NGX_ERROR;
+    }
+
+    return (ngx_http_im_id_user_valid(&users[0])
+            && ngx_http_im_id_user_valid(&users[1])) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -238,6 +382,7 @@ ngx_http_im_sent_parse(ngx_http_im_sent_t *sent, ngx_str_t *src)
     p += NGX_HTTP_IM_TIME_LEN;
 
     ngx_str_null(&sent->peer);
+    ngx_str_null(&sent->shown);
 
     if (p < last) {
 
@@ -247,6 +392,18 @@ ngx_http_im_sent_parse(ngx_http_im_sent_t *sent, ngx_str_t *src)
 
         sent->peer.data = p;
         sent->peer.len = last - p;
+
+        p = memchr(p, ' ', last - p);
+
+        if (p) {
+            sent->peer.len = p - sent->peer.data;
+            sent->shown.data = p + 1;
+            sent->shown.len = last - sent->shown.data;
+
+            if (!ngx_http_im_id_conv_valid(&sent->shown)) {
+                return NGX_ERROR;
+            }
+        }
     }
 
     return (sent->seq && ngx_http_im_time_valid(&sent->time)) ? NGX_OK

@@ -14,7 +14,7 @@
  */
 
 /* so many bytes of a head have all but the text of the last message */
-#define NGX_HTTP_IM_HEAD_PREFIX   "199"
+#define NGX_HTTP_IM_HEAD_PREFIX   "329"
 
 #define NGX_HTTP_IM_HEAD_REV_LEN  6
 
@@ -22,6 +22,7 @@
 typedef struct {
     ngx_uint_t    group;
     ngx_uint_t    dismissed;   /* a group that is read-only */
+    ngx_uint_t    imported;    /* its messages may have ids of their own */
     int64_t       seq;         /* of the last message */
     ngx_str_t     time;        /* of the last message, or of the creation */
     ngx_str_t     rev;         /* changes with every recall */
@@ -33,18 +34,20 @@ typedef struct {
     ngx_str_t     users[2];
     int64_t       read[2];     /* their read positions */
     ngx_uint_t    hidden[2];   /* for each, until the next message */
-    ngx_uint_t    first;       /* index of the one who wrote first */
+    ngx_uint_t    first;       /* index of the one who is shown first */
+    ngx_str_t     id;          /* that it is shown under, "": its own */
 } ngx_http_im_head_t;
 
 
 typedef struct {
-    ngx_str_t     id;          /* "seq-random" */
+    ngx_str_t     id;          /* "seq-random", or as imported, escaped */
     int64_t       seq;
     ngx_str_t     time;
     ngx_str_t     type;
     ngx_str_t     from;
     ngx_str_t     text;        /* escaped, "" once recalled */
     ngx_uint_t    recalled;
+    ngx_uint_t    imported;    /* its id may have to be unescaped */
 } ngx_http_im_row_t;
 
 
@@ -55,6 +58,7 @@ typedef struct {
     int64_t       seq;
     ngx_str_t     time;
     ngx_str_t     peer;        /* of a 1:1 named by its id, or "" */
+    ngx_str_t     shown;       /* id of an imported 1:1, or "" */
 } ngx_http_im_sent_t;
 
 
@@ -85,8 +89,26 @@ ngx_int_t ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src);
 ngx_uint_t ngx_http_im_row_is_last(ngx_http_im_row_t *row,
     ngx_http_im_head_t *head);
 
-/* the result of script send: "id time", and " peer" */
+/* the result of script send: "id time", and " peer", and " shown" */
 ngx_int_t ngx_http_im_sent_parse(ngx_http_im_sent_t *sent, ngx_str_t *src);
+
+/*
+ * The first word of a row: "seq-random", which is the id of the message, or
+ * "seq=ID", where ID becomes the id.  The sequence, or 0: malformed.
+ */
+uint64_t ngx_http_im_row_id_parse(ngx_str_t *id);
+
+/*
+ * The form in which rows and keys have the id of a message: escaped as in
+ * JSON, and without spaces.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_im_msg_id_escape(ngx_pool_t *pool, ngx_str_t *id);
+
+/* as in JSON, in place: what it is part of is no row any more */
+void ngx_http_im_msg_id_unescape(ngx_str_t *id);
+
+/* another name of a 1:1, "3A B ": its users, in the order of bytes */
+ngx_int_t ngx_http_im_alias_parse(ngx_str_t *src, ngx_str_t users[2]);
 
 /* milliseconds since the epoch, of 13 digits */
 ngx_uint_t ngx_http_im_time_valid(ngx_str_t *time);

@@ -35,6 +35,9 @@ static const struct {
     { ngx_string("readers"), ngx_string(ngx_http_im_script_readers) },
     { ngx_string("typing"), ngx_string(ngx_http_im_script_typing) },
     { ngx_string("missed"), ngx_string(ngx_http_im_script_missed) },
+    { ngx_string("import"), ngx_string(ngx_http_im_script_import) },
+    { ngx_string("claim"), ngx_string(ngx_http_im_script_claim) },
+    { ngx_string("inbox"), ngx_string(ngx_http_im_script_inbox) },
     { ngx_string("page"), ngx_string(ngx_http_im_script_page) },
     { ngx_string("trial"), ngx_string(ngx_http_im_script_trial) }
 };

@@ -193,9 +193,13 @@ ngx_http_im_stat_attach(ngx_http_im_stat_zone_t *zone,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     if (block == NULL) {
-        ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "im no room for the counters of this worker, they "
-                      "are added to the totals when it exits");
+        if (!zone->full) {
+            zone->full = 1;
+            ngx_log_error(NGX_LOG_WARN, log, 0,
+                          "im no room for the counters of this worker, they "
+                          "are added to the totals when it exits");
+        }
+
         return stat;
     }
 

@@ -41,6 +41,7 @@ typedef struct {
     ngx_http_im_stat_sh_t     *sh;
     ngx_slab_pool_t           *shpool;
     ngx_uint_t                 generation;
+    ngx_uint_t                 full;          /* this worker has told so */
 } ngx_http_im_stat_zone_t;
 
 
@@ -93,6 +94,12 @@ typedef enum {
     NGX_HTTP_IM_STAT_SLOW,
     NGX_HTTP_IM_STAT_EVENTS,
     NGX_HTTP_IM_STAT_DELIVERIES,
+    NGX_HTTP_IM_STAT_MOVED,              /* redirections of a cluster */
+    NGX_HTTP_IM_STAT_ASK,
+    NGX_HTTP_IM_STAT_AGAIN,              /* commands refused for a moment */
+    NGX_HTTP_IM_STAT_REFRESHES,          /* a node was asked for the slots */
+    NGX_HTTP_IM_STAT_TLS_FAILURES,
+    NGX_HTTP_IM_STAT_FAILOVERS,
     NGX_HTTP_IM_STAT_TIME,               /* ms in round trips */
     NGX_HTTP_IM_STAT_ROUNDS,             /* the first bucket */
 

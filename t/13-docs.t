@@ -24,7 +24,7 @@ my $module = source('module');
 my $stream = source('stream_module');
 my @http = (names(table($module, 'ngx_http_im_commands')),
             names(table($stream, 'ngx_http_im_stream_commands')));
-my @block = names(table(source('redis_conf'), 'ngx_http_im_redis_conf_commands'));
+my @block = names(table(source('redis_block'), 'ngx_http_im_redis_block_commands'));
 my @vars = names(table(source('variable'), 'ngx_http_im_vars'));
 
 cmp_ok(@http, '>=', 10, 'the table of directives is read');
@@ -106,6 +106,7 @@ my %call_of = (
     hide => '/im/conv/{conv_id}/hide', readers => '/im/conv/{conv_id}/readers',
     user_set => '/im/user/set', online => '/im/user/online',
     typing => '/im/conv/{conv_id}/typing',
+    import => '/im/import', import_row => '/im/import',
     user => '/im/user/set', user_get => '/im/user/get',
     group_create => '/im/creat/group', group_add => '/im/add/group/merber',
     group_list => '/im/group/{conv_id}/list',
@@ -203,7 +204,8 @@ for my $file (map { m{src/(.+)$} } glob("$root/src/*.c $root/src/*/*.c")) {
 
 for my $file ('README.md', map { "docs/$_" }
               qw(api.md directives.md identity.md redis-schema.md internals.md
-                 operations.md reliability.md testing.md))
+                 operations.md reliability.md testing.md migration.md
+                 import/README.md packaging/README.md monitoring/README.md))
 {
     my $text = slurp("$root/$file");
     (my $dir = $file) =~ s{[^/]*$}{};

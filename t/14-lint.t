@@ -168,7 +168,7 @@ fine('a debug line', $id => logged('NGX_LOG_DEBUG_HTTP', 'im x'));
 fine('texts in Lua', $lua => "for i = 1, 3 do t[i] = 'x' .. i end\n"
      . "user = user .. 'x'\nfor i = 1, 3 do user2 = user .. 'x' end\n"
      . "if seq then user = user .. 'x' end");
-fine('files, read with the configuration', "redis/${im}_redis_conf.c"
+fine('files, read with the configuration', "redis/${im}_auth.c"
      => code('fd = ngx_open_file(p, 0, 0, 0);'));
 
 is_deeply([ grep { !$planted{$_} } @rules ], [], 'each rule has a breach here');

@@ -233,7 +233,7 @@ before
 --- call
 /im/conv/{{conv}}
 --- json
-{"after":"{{1 65}}"}
+{"after":"{{1 129}}"}
 --- code
 bad_request
 --- error_like

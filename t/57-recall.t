@@ -23,7 +23,7 @@ my $t = Test::IM->new(workers => 2, conf_server => $conf,
                       log_format => '$im_call $im_store_commands')->start;
 
 # another host with the same store, and a cache of its own
-my $far = Test::IM->new(redis => 0, store => "server unix:${\ $t->sock };",
+my $far = Test::IM->new(redis => 0, store => $t->servers,
                         log_format => '$im_call $im_store_commands')->start;
 
 # all keys that have a text anywhere

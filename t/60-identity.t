@@ -87,6 +87,10 @@ my %ROW = (
     group_remove => [ $owner, sub { "group/$_[2]/remove" }, sub { { from_id => $_[0], member => [ $_[1]{mate} ] } } ],
     group_transfer => [ $owner, sub { "group/$_[2]/transfer" }, sub { { from_id => $_[0], to_id => $_[1]{mate} } } ],
     group_dismiss => [ $owner, sub { "group/$_[2]/dismiss" }, sub { { from_id => $_[0] } } ],
+    import      => [ 'forbidden forbidden forbidden forbidden forbidden ok ok -', 'import',
+                     sub { { conv_id => "$_[2].old", conv_type => 1, conv_users => [ $_[0], 'pal' ], messages => [] } } ],
+    'import@pair' => [ 'forbidden forbidden forbidden forbidden forbidden ok ok -', 'import',
+                     sub { { conv_id => "$_[2].old", conv_type => 0, conv_users => [ $_[0], 'pal' ], messages => [] } } ],
     'group_dismiss@pair' => [ $notg, sub { "group/$_[3]/dismiss" }, sub { { from_id => $_[0] } } ],
 );
 
@@ -98,7 +102,7 @@ is_deeply([ grep { my ($call) = /^(\w+)/; !grep { $_ eq $call } @calls } sort ke
 my $t = Test::IM->new(
     log_format => '$im_call $im_code',
     conf_server => <<'CONF',
-        location /who/ { im_pass store; im_user $http_x_user; im_trusted $http_x_trusted; }
+        location /who/ { im_pass store; im_user $http_x_user; im_trusted $http_x_trusted; im_import on; }
 CONF
 )->start;
 

@@ -251,7 +251,7 @@ my @STORY = (qw(userSet userGet userOnline groupCreate messageSend),
     sub { $_[0]->say(qw(CKD_P_1 CKD_D_2 hello)) },
     qw(convList unread pairPage convPage convRead groupAdd groupList
        groupAlias groupSet convReaders convTyping convHide messageRecall groupRemove
-       groupTransfer groupLeave groupDismiss));
+       groupTransfer groupLeave groupDismiss import));
 
 my %story = map { $_ => 1 } @STORY;
 my ($ordered) = YAML::PP->new(preserve => YAML::PP::Common::PRESERVE_ORDER())
@@ -262,7 +262,7 @@ is_deeply([ grep { !$story{ $op{$_}{operationId} } && !$alias{$_} }
 
 for my $form (qw(v1 full)) {
     my $t = Test::IM->new(
-        conf_im => $form eq 'full' ? 'im_reply full;' : '')->start;
+        conf_im => 'im_import on;' . ($form eq 'full' ? 'im_reply full;' : ''))->start;
     my (%real, %path);
 
     $path{ $op{$_}{operationId} } = $_ for keys %op;
@@ -312,7 +312,7 @@ for my $form (qw(v1 full)) {
 # --- limits: what the document allows is no bad request, what it does not is
 
 {
-    my $t = Test::IM->new->start;
+    my $t = Test::IM->new(conf_im => 'im_import on;')->start;
     my $tried = 0;
 
     $t->group('CKD_D_2', [ 'CKD_P_1', 'CKD_P_3' ], conv_id => 'ward-7');
@@ -372,7 +372,8 @@ for my $form (qw(v1 full)) {
             } elsif ($type eq 'array') {
                 $say->($name, 0, 'a', 'a string');
                 my $n = $s->{maxItems} or next;
-                my @all = map { $name eq 'ids' ? "u$_" : { id => "u$_" } }
+                my @all = map { $name eq 'ids' ? "u$_"
+                                : { %{ $example->{$name}[0] }, id => "u$_" } }
                           0 .. $n;
                 $say->($name, 0, [ @all ], 'too many');
                 pop @all;

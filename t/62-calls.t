@@ -14,8 +14,8 @@ use Test::IM;
 
 my $log = '$uri $status call=$im_call code=$im_code from=$im_from_id conv=$im_conv_id n=$im_store_commands t=$im_store_time';
 my $t = Test::IM->new(workers => 2, log_format => $log, conf_server => <<'CONF')->start;
-        location /v1/ { im_pass store; im_user $http_x_user; }
-        location /full/ { im_pass store; im_user $http_x_user; im_reply full; }
+        location /v1/ { im_pass store; im_user $http_x_user; im_trusted $http_x_trusted; im_import on; }
+        location /full/ { im_pass store; im_user $http_x_user; im_trusted $http_x_trusted; im_import on; im_reply full; }
         location = /json { im_status json; }
         location = /text { im_status prometheus; }
 CONF
@@ -68,10 +68,14 @@ my %ROW = (
                   'user/set', { users => [ { id => 'bob', name => 'B' } ] }, '-', 'forbidden' ],
     user_online => [ 'user/online', { ids => ['ann'] }, '-', 2, [qw(id online)], [], 'user/online', { ids => 'ann' }, '-', 'bad_request' ],
     user_get => [ 'user/get', { ids => ['ann'] }, '-', 1, [qw(id name img)], [], 'user/get', { ids => 'ann' }, '-', 'bad_request' ],
+    import => [ 'import', { conv_id => 'iLOC', conv_type => 1, conv_users => [qw(ann bob)],
+                            messages => [ { msg_id => 'm', msg_type => 0, msg => 'x', from_id => 'ann', from_time => 1700000000000 } ] },
+                'iLOC', 9, [qw(stored skipped)], [],
+                'import', { conv_id => 'g', conv_type => 1, conv_users => ['zed'], messages => [] }, 'g', 'import_conflict' ],
 );
 
 # nobody acts there, or the refusal comes before it is known who does
-my %FROM = (user_set => '-', user_get => '-', user_online => '-');
+my %FROM = (user_set => '-', user_get => '-', user_online => '-', import => '-');
 
 # refused before Redis is used
 my %early = map { $_ => 1 } qw(conv_list group_create unread user_set user_get user_online);
@@ -163,10 +167,10 @@ sub try {
     my ($loc, $path, $body) = @_;
     my %b = map { my $v = $body->{$_}; ($_ => ref $v eq 'ARRAY' ? [ map { ref ? $_ : named($_, $loc) } @$v ] : ref $v ? $v : named($v, $loc)) } keys %$body;
     $b{limit} += 0 if exists $b{limit};
-    $b{msg_type} += 0 if exists $b{msg_type};
+    $b{$_} += 0 for grep { exists $b{$_} } qw(msg_type conv_type);
     $b{from_id} //= 'ann' if !exists $b{owner_id};
     $lines = () = $t->access_log =~ /\n/g;
-    return $t->post("/$loc/" . named($path, $loc), \%b, headers => ['X-User: ann']);
+    return $t->post("/$loc/" . named($path, $loc), \%b, headers => [ 'X-User: ann', $path eq 'import' ? 'X-Trusted: on' : () ]);
 }
 
 

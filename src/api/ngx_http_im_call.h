@@ -35,8 +35,10 @@ typedef ngx_int_t (*ngx_http_im_step_pt)(ngx_http_im_call_t *call);
 typedef enum {
     NGX_HTTP_IM_OP_READ = 0,
     NGX_HTTP_IM_OP_WRITE,
-    NGX_HTTP_IM_OP_WRITE_OWN         /* the user's own view of a
+    NGX_HTTP_IM_OP_WRITE_OWN,        /* the user's own view of a
                                         conversation, and nothing in it */
+    NGX_HTTP_IM_OP_IMPORT            /* of trusted callers: has limits of its
+                                        own */
 } ngx_http_im_op_write_e;
 
 
@@ -52,7 +54,8 @@ typedef struct {
     ngx_http_im_step_pt            check;     /* the arguments, before any
                                                  command; NGX_AGAIN is not
                                                  allowed; may be NULL */
-    ngx_http_im_step_pt            start;
+    ngx_http_im_step_pt            start;     /* may run twice, see
+                                                 ngx_http_im_call_restart() */
 } ngx_http_im_op_t;
 
 
@@ -182,7 +185,12 @@ struct ngx_http_im_call_s {
     ngx_http_im_unique_t          *unique;
     ngx_msec_t                     timeout;
 
-    ngx_str_t                      conv_id;   /* of path or body */
+    ngx_str_t                      conv_id;   /* of path or body; of a 1:1 the
+                                                 computed one */
+    ngx_str_t                      name_id;   /* another name that it was
+                                                 called by, or "" */
+    ngx_str_t                      name_users[2];  /* then, of a restarted
+                                                 call, the users of the 1:1 */
     ngx_str_t                      from_id;   /* who acts, for logs */
     ngx_str_t                      user;      /* who the maker says that the
                                                  caller is, "": not known */
@@ -201,6 +209,9 @@ struct ngx_http_im_call_s {
                                                  caller may act for anybody */
     unsigned                       pair:1;    /* conv_id has the form of a
                                                  1:1's, see conv.h */
+    unsigned                       group:1;   /* the call is of groups only */
+    unsigned                       imported:1;  /* the call was started again,
+                                                 knowing what conv_id is */
 };
 
 
@@ -257,13 +268,32 @@ ngx_http_im_cmd_t *ngx_http_im_call_cmd(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_key_e what, ngx_str_t *id,
     ngx_str_t *argv, ngx_uint_t argc);
 
+/* the reply may have n whole messages */
+void ngx_http_im_call_most(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t n);
+
 /* EVALSHA with keys of a conversation and the arguments of the script */
 ngx_http_im_cmd_t *ngx_http_im_call_script(ngx_http_im_call_t *call,
     ngx_uint_t kind, ngx_http_im_script_e script, ngx_str_t *id,
     const ngx_http_im_key_e *keys, ngx_uint_t nkeys,
     ngx_str_t *argv, ngx_uint_t argc);
 
-/* a script's reply: NGX_OK, or refused with the code in it */
+/*
+ * What a conversation is, its head tells.  A call takes an id of 24 hex digits
+ * for that of a 1:1, and any other for a group's; the id of an imported one
+ * may be neither.  Then it is started again, at most once: head is that of
+ * call->conv_id, another name of a 1:1, or the begin of one.  Returns what the
+ * first step does; refused if the call is one of groups and this is none.
+ */
+ngx_int_t ngx_http_im_call_restart(ngx_http_im_call_t *call, ngx_str_t *head);
+
+/* whether call->from_id is one of call->name_users */
+ngx_uint_t ngx_http_im_call_is_user(ngx_http_im_call_t *call);
+
+/*
+ * A script's reply: NGX_OK; refused with the code in it; or the call is
+ * started again, and what its first step returns.
+ */
 ngx_int_t ngx_http_im_call_result(ngx_http_im_call_t *call,
     ngx_http_im_cmd_t *cmd, ngx_str_t *result);
 

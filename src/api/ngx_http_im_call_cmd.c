@@ -49,6 +49,16 @@ ngx_http_im_call_script_publishes(ngx_http_im_script_e script)
 }
 
 
+void
+ngx_http_im_call_most(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
+    ngx_uint_t n)
+{
+    if (cmd) {
+        cmd->most = n * ngx_http_im_call_row_max(call->options);
+    }
+}
+
+
 ngx_http_im_cmd_t *
 ngx_http_im_call_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_http_im_script_e script, ngx_str_t *id, const ngx_http_im_key_e *keys,
@@ -107,6 +117,13 @@ ngx_http_im_call_result(ngx_http_im_call_t *call, ngx_http_im_cmd_t *cmd,
 
     if (ngx_http_im_reply_string(&cmd->reply, result) != NGX_OK) {
         return ngx_http_im_call_store_error(call);
+    }
+
+    if (result->len && result->data[0] == '=') {
+        result->data++;
+        result->len--;
+
+        return ngx_http_im_call_restart(call, result);
     }
 
     id = ngx_http_im_error_find(result);

@@ -103,6 +103,35 @@ ngx_http_im_conv_user_check(ngx_http_im_call_t *call, ngx_str_t *from_id)
 }
 
 
+ngx_int_t
+ngx_http_im_conv_other(ngx_http_im_call_t *call, ngx_str_t *head)
+{
+    return (head->len && head->data[0] == '3')
+           ? ngx_http_im_call_restart(call, head)
+           : ngx_http_im_call_store_error(call);
+}
+
+
+ngx_http_im_cmd_t *
+ngx_http_im_conv_msg_script(ngx_http_im_call_t *call, ngx_uint_t kind,
+    ngx_http_im_script_e script, const ngx_http_im_key_e *keys,
+    ngx_uint_t nkeys, ngx_str_t *argv, ngx_uint_t argc)
+{
+    ngx_http_im_key_e  all[NGX_HTTP_IM_USER_INBOX];
+
+    ngx_memcpy(all, keys, nkeys * sizeof(ngx_http_im_key_e));
+
+    if (call->imported) {
+        all[nkeys++] = NGX_HTTP_IM_CONV_IMPORTED;
+        ngx_str_set(&argv[argc], "1");
+        argc++;
+    }
+
+    return ngx_http_im_call_script(call, kind, script, &call->conv_id, all,
+                                   nkeys, argv, argc);
+}
+
+
 ngx_http_im_cmd_t *
 ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call, ngx_str_t *conv_id,
     ngx_uint_t text)
@@ -202,6 +231,7 @@ ngx_http_im_conv_refuse_pair(ngx_http_im_call_t *call)
 {
     call->state = ngx_http_im_conv_head_fetch(call, &call->conv_id, 0);
     call->next = ngx_http_im_conv_refuse_pair_done;
+    call->group = 1;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im conv is a 1:1 conv:\"%V\" job:%p",
@@ -215,6 +245,7 @@ static ngx_int_t
 ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call)
 {
     ngx_int_t            rc;
+    ngx_str_t            text;
     ngx_http_im_cmd_t   *cmd;
     ngx_http_im_head_t   head;
 
@@ -231,7 +262,8 @@ ngx_http_im_conv_refuse_pair_done(ngx_http_im_call_t *call)
     }
 
     if (head.group) {
-        return ngx_http_im_call_store_error(call);
+        (void) ngx_http_im_reply_string(&cmd->reply, &text);
+        return ngx_http_im_call_restart(call, &text);
     }
 
     if (call->from_id.len

@@ -48,6 +48,19 @@ ngx_int_t ngx_http_im_conv_user_check(ngx_http_im_call_t *call,
     ngx_str_t *from_id);
 
 
+/* what is no head by its form: restarts if it is another name of a 1:1 */
+ngx_int_t ngx_http_im_conv_other(ngx_http_im_call_t *call, ngx_str_t *head);
+
+/*
+ * A script that takes the id of a message.  If it may be an imported one, the
+ * key of these ids and the argument "1" are added; argv has room for it.
+ */
+ngx_http_im_cmd_t *ngx_http_im_conv_msg_script(ngx_http_im_call_t *call,
+    ngx_uint_t kind, ngx_http_im_script_e script,
+    const ngx_http_im_key_e *keys, ngx_uint_t nkeys, ngx_str_t *argv,
+    ngx_uint_t argc);
+
+
 /* the head, or that of it which comes before the text of the last message */
 ngx_http_im_cmd_t *ngx_http_im_conv_head_fetch(ngx_http_im_call_t *call,
     ngx_str_t *conv_id, ngx_uint_t text);
@@ -79,7 +92,10 @@ ngx_int_t ngx_http_im_conv_refuse_pair(ngx_http_im_call_t *call);
 
 /* inline, as a list does the following for hundreds of conversations */
 
-/* NGX_OK; NGX_DONE: there is no such conversation; or refused */
+/*
+ * NGX_OK; NGX_DONE: there is no such conversation; or refused, or the call was
+ * started again
+ */
 
 static ngx_inline ngx_int_t
 ngx_http_im_conv_head_parse(ngx_http_im_call_t *call,
@@ -98,7 +114,7 @@ ngx_http_im_conv_head_parse(ngx_http_im_call_t *call,
     }
 
     return (ngx_http_im_head_parse(head, &text) == NGX_OK)
-           ? NGX_OK : ngx_http_im_call_store_error(call);
+           ? NGX_OK : ngx_http_im_conv_other(call, &text);
 }
 
 

@@ -18,10 +18,12 @@ static const ngx_http_im_field_t  ngx_http_im_conv_page_fields[] = {
       NULL, 0 },
 
     { ngx_string("before"), NGX_HTTP_IM_FIELD_NAME, 0,
-      offsetof(ngx_http_im_page_args_t, before), 1, 64, NULL, 0 },
+      offsetof(ngx_http_im_page_args_t, before), 1, NGX_HTTP_IM_MSG_ID_MAX,
+      NULL, 0 },
 
     { ngx_string("after"), NGX_HTTP_IM_FIELD_NAME, 0,
-      offsetof(ngx_http_im_page_args_t, after), 0, 64, NULL, 0 },
+      offsetof(ngx_http_im_page_args_t, after), 0, NGX_HTTP_IM_MSG_ID_MAX,
+      NULL, 0 },
 
     { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID, 0,
       offsetof(ngx_http_im_page_args_t, from_id), 0, 0, NULL, 0 },

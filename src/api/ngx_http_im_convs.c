@@ -260,11 +260,9 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
     ngx_http_im_cmd_t        *cmd;
     ngx_http_im_convs_row_t  *row;
 
-    max = batch->max;
-
-    if (batch->whole) {
-        max = ngx_min(max, ngx_http_im_call_heads_max(call->options));
-    }
+    max = batch->whole ? ngx_http_im_call_heads_max(call->options)
+                       : batch->max;
+    max = call->job->one_tag ? 1 : ngx_min(max, batch->max);
 
     for (i = 0; i < n; /* void */ ) {
         first = i;
@@ -296,6 +294,10 @@ ngx_http_im_convs_batch_fetch(ngx_http_im_call_t *call,
         }
 
         cmd = ngx_http_im_convs_batch_cmd(call, convs, batch, argv, m);
+
+        if (batch->whole) {
+            ngx_http_im_call_most(call, cmd, m);
+        }
 
         for ( /* void */ ; first < i; first++) {
             if ((rows[first]->peer.len == 0) == batch->group) {

@@ -6,7 +6,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_im_call.h"
+#include "ngx_http_im_writer.h"
 
 
 /*
@@ -50,20 +50,6 @@ ngx_int_t ngx_http_im_event_parse(ngx_http_im_event_t *event,
 /* takes the first user from event->rest; NGX_DONE: there is none */
 ngx_int_t ngx_http_im_event_users_next(ngx_str_t *rest, ngx_str_t *user);
 
-
-/*
- * A call whose answer is a row of a timeline as a message, with seq; it is for
- * no request.  call->conv_id is the conversation.
- */
-
-typedef struct {
-    ngx_str_t              row;
-} ngx_http_im_event_args_t;
-
-extern const ngx_http_im_op_t  ngx_http_im_op_event;
-
-/* the answer after the call has failed: without the sender's profile */
-ngx_int_t ngx_http_im_event_write_bare(ngx_http_im_call_t *call);
 
 /* the data of an event that is no message; change: of a conv event */
 void ngx_http_im_event_write(ngx_http_im_writer_t *w,

@@ -97,6 +97,7 @@ ngx_http_im_group_add(ngx_http_im_call_t *call)
         return NGX_ERROR;
     }
 
+    call->group = 1;
     call->state = add;
 
     /* more than the group may have are refused, whoever they are */

@@ -17,6 +17,8 @@ ngx_http_im_cmd_t *
 ngx_http_im_group_script(ngx_http_im_call_t *call, ngx_uint_t kind,
     ngx_http_im_script_e script, ngx_str_t *argv, ngx_uint_t argc)
 {
+    call->group = 1;
+
     return ngx_http_im_call_script(call, kind, script, &call->conv_id,
                                    ngx_http_im_group_keys, 3, argv, argc);
 }

@@ -98,6 +98,7 @@ ngx_http_im_group_list(ngx_http_im_call_t *call)
                                                &call->conv_id, argv, 3);
     }
 
+    call->group = 1;
     call->state = members;
     call->next = ngx_http_im_group_list_users;
 
@@ -190,7 +191,7 @@ ngx_http_im_group_list_settings(ngx_http_im_call_t *call, ngx_str_t *users)
         }
     }
 
-    return users->data ? NGX_OK : ngx_http_im_call_store_error(call);
+    return users->data ? NGX_OK : ngx_http_im_conv_other(call, &value);
 }
 
 
@@ -224,9 +225,8 @@ ngx_http_im_group_list_alias_add(ngx_http_im_call_t *call, ngx_str_t *user,
 static ngx_int_t
 ngx_http_im_group_list_profiles(ngx_http_im_call_t *call, ngx_str_t *users)
 {
-    ngx_int_t                   rc;
+    ngx_int_t                   rc, owner;
     ngx_str_t                   id;
-    ngx_int_t                   owner;
     ngx_http_im_profile_t      *first, **profile;
     ngx_http_im_group_list_t   *members;
 

@@ -72,7 +72,7 @@ ngx_http_im_list_row_write(ngx_http_im_call_t *call,
     w = &call->writer;
 
     ngx_http_im_write_lit(w, "{\"conv_id\":\"");
-    ngx_http_im_write_raw(w, &row->conv_id);
+    ngx_http_im_write_raw(w, row->head.id.len ? &row->head.id : &row->conv_id);
     ngx_http_im_write_lit(w, "\",\"conv_type\":");
     ngx_http_im_write_bytes(w, row->head.group ? "1" : "0", 1);
 

@@ -89,7 +89,7 @@ ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages)
 
 ngx_int_t
 ngx_http_im_messages_write(ngx_http_im_call_t *call,
-    ngx_http_im_messages_t *messages)
+    ngx_http_im_messages_t *messages, ngx_str_t *conv_id)
 {
     size_t                  size;
     ngx_int_t               rc;
@@ -106,7 +106,7 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
             return rc;
         }
 
-        size += 256 + call->conv_id.len + message->sender->text[0].len
+        size += 256 + conv_id->len + message->sender->text[0].len
                 + message->sender->text[1].len;
     }
 
@@ -119,7 +119,7 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
             ngx_http_im_write_lit(&call->writer, ",");
         }
 
-        ngx_http_im_message_write(call, &messages->elts[i],
+        ngx_http_im_message_write(call, &messages->elts[i], conv_id,
                                   call->options->reply_full);
     }
 
@@ -135,7 +135,7 @@ ngx_http_im_messages_write(ngx_http_im_call_t *call,
 
 void
 ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message, ngx_uint_t seq)
+    ngx_http_im_message_t *message, ngx_str_t *conv_id, ngx_uint_t seq)
 {
     ngx_str_t               id, type;
     ngx_http_im_row_t      *row;
@@ -146,6 +146,10 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     row = &message->row;
     sender = message->sender;
 
+    if (row->imported) {
+        ngx_http_im_msg_id_unescape(&row->id);
+    }
+
     ngx_http_im_write_lit(w, "{\"msg_id\":\"");
     ngx_http_im_write_raw(w, &row->id);
     ngx_http_im_write_lit(w, "\",\"msg_type\":");
@@ -153,7 +157,7 @@ ngx_http_im_message_write(ngx_http_im_call_t *call,
     ngx_http_im_write_lit(w, ",\"msg\":\"");
     ngx_http_im_write_shared(w, &row->text);
     ngx_http_im_write_lit(w, "\",\"conv_id\":\"");
-    ngx_http_im_write_raw(w, &call->conv_id);
+    ngx_http_im_write_raw(w, conv_id);
     ngx_http_im_write_lit(w, "\",\"from_id\":\"");
     ngx_http_im_write_raw(w, &row->from);
     ngx_http_im_write_lit(w, "\",\"from_time\":");

@@ -38,16 +38,19 @@ ngx_int_t ngx_http_im_messages_init(ngx_http_im_call_t *call,
 ngx_int_t ngx_http_im_message_add(ngx_http_im_call_t *call,
     ngx_http_im_messages_t *messages, ngx_str_t *text);
 
-/* one of them, in the conversation call->conv_id, as a JSON object */
+/* one of them as a JSON object */
 void ngx_http_im_message_write(ngx_http_im_call_t *call,
-    ngx_http_im_message_t *message, ngx_uint_t seq);
+    ngx_http_im_message_t *message, ngx_str_t *conv_id, ngx_uint_t seq);
 
 /* the other way round */
 void ngx_http_im_messages_reverse(ngx_http_im_messages_t *messages);
 
-/* the answer, an array; parses the senders.  NGX_OK, or refused */
+/*
+ * The answer, an array; parses the senders.  conv_id: as it is shown.  NGX_OK,
+ * or refused.
+ */
 ngx_int_t ngx_http_im_messages_write(ngx_http_im_call_t *call,
-    ngx_http_im_messages_t *messages);
+    ngx_http_im_messages_t *messages, ngx_str_t *conv_id);
 
 
 #endif /* _NGX_HTTP_IM_MESSAGE_H_INCLUDED_ */

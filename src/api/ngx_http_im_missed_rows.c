@@ -217,7 +217,7 @@ ngx_http_im_missed_message(ngx_http_im_call_t *call,
                             + 2 * row->from.len + message->sender->text[0].len
                             + message->sender->text[1].len);
 
-    ngx_http_im_message_write(call, message, 1);
+    ngx_http_im_message_write(call, message, &call->conv_id, 1);
 
     time = ngx_http_im_atoi(row->time.data, row->time.len);
 

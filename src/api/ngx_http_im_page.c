@@ -189,7 +189,8 @@ ngx_http_im_page_finish(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 
 /*
  * The viewer's position; refused where there is no conversation or it is not
- * the viewer's, NGX_DONE where there need not be one.
+ * the viewer's, NGX_DONE where there need not be one; or the call was started
+ * again.
  */
 
 static ngx_int_t
@@ -213,6 +214,10 @@ ngx_http_im_page_head_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
         if (args->before.len || args->after.len) {
             return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
         }
+    }
+
+    if (rc == NGX_OK && page->shown.group == call->pair) {
+        return ngx_http_im_call_restart(call, &page->head->reply.str);
     }
 
     if (rc != NGX_OK || args->from_id.len == 0) {
@@ -281,5 +286,7 @@ ngx_http_im_page_answer(ngx_http_im_call_t *call)
         }
     }
 
-    return ngx_http_im_messages_write(call, &page->messages);
+    return ngx_http_im_messages_write(call, &page->messages,
+                                      page->shown.id.len ? &page->shown.id
+                                                         : &call->conv_id);
 }

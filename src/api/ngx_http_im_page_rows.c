@@ -5,10 +5,10 @@
 
 
 /* bytes; no row of a timeline is shorter */
-#define NGX_HTTP_IM_PAGE_ROW_MIN    32
+#define NGX_HTTP_IM_PAGE_ROW_MIN    22
 
 
-static ngx_uint_t ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args,
+static ngx_uint_t ngx_http_im_page_cursor_found(ngx_http_im_page_t *page,
     ngx_http_im_reply_t *reply);
 static ngx_int_t ngx_http_im_page_recent_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page);
@@ -62,18 +62,22 @@ ngx_http_im_page_rows_parse(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 
 
 static ngx_uint_t
-ngx_http_im_page_cursor_found(ngx_http_im_page_args_t *args,
+ngx_http_im_page_cursor_found(ngx_http_im_page_t *page,
     ngx_http_im_reply_t *reply)
 {
-    ngx_str_t          *cursor;
-    ngx_http_im_row_t   row;
+    ngx_http_im_row_t  row;
 
-    cursor = args->before.len ? &args->before : &args->after;
+    if (reply->nelts == 0
+        || reply->elts[0].type != NGX_HTTP_IM_REPLY_STRING
+        || ngx_http_im_row_parse(&row, &reply->elts[0].str) != NGX_OK
+        || !ngx_http_im_str_eq(&row.id, &page->cursor))
+    {
+        return 0;
+    }
 
-    return reply->nelts
-           && reply->elts[0].type == NGX_HTTP_IM_REPLY_STRING
-           && ngx_http_im_row_parse(&row, &reply->elts[0].str) == NGX_OK
-           && ngx_http_im_str_eq(&row.id, cursor);
+    page->cursor_seq = row.seq;
+
+    return 1;
 }
 
 
@@ -127,7 +131,7 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
     ngx_http_im_page_t *page)
 {
     ngx_int_t                 rc;
-    ngx_uint_t                i, n, first, more, partial;
+    ngx_uint_t                i, n, first, more, partial, reverse;
     ngx_http_im_reply_t      *reply, *elt;
     ngx_http_im_messages_t   *messages;
     ngx_http_im_page_args_t  *args;
@@ -163,9 +167,10 @@ ngx_http_im_page_timeline_parse(ngx_http_im_call_t *call,
                    "im page timeline rows:%ui cursor:%ui more:%ui cmd:%p "
                    "job:%p", n, first, more, page->timeline, call->job);
 
+    reverse = (args->after.data && !partial);
+
     for (i = first; i < n; i++) {
-        elt = &reply->elts[args->after.data && !partial ? n - 1 + first - i
-                                                        : i];
+        elt = &reply->elts[reverse ? n - 1 + first - i : i];
 
         if (elt->type != NGX_HTTP_IM_REPLY_STRING) {
             return ngx_http_im_call_store_error(call);
@@ -217,13 +222,19 @@ ngx_http_im_page_timeline_begin(ngx_http_im_call_t *call,
         return NGX_ERROR;
     }
 
-    if (!cursor || ngx_http_im_page_cursor_found(call->args, reply)) {
+    if (!cursor || ngx_http_im_page_cursor_found(page, reply)) {
         return NGX_OK;
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
                    "im page cursor conv:\"%V\" not found rows:%ui job:%p",
                    &call->conv_id, reply->nelts, call->job);
+
+    if (page->shown.imported && !page->looked_up) {
+        page->looked_up = 1;
+        ngx_http_im_page_cursor_fetch(call, page);
+        return NGX_AGAIN;
+    }
 
     return ngx_http_im_call_error(call, NGX_HTTP_IM_MSG_NOT_FOUND);
 }

@@ -55,6 +55,8 @@ ngx_http_im_page_number_fetch(ngx_http_im_call_t *call,
     page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                           NGX_HTTP_IM_CONV_TIMELINE,
                                           &call->conv_id, argv, 4);
+
+    ngx_http_im_call_most(call, page->timeline, page->wanted);
 }
 
 
@@ -73,9 +75,24 @@ ngx_http_im_page_cursor_fetch(ngx_http_im_call_t *call,
 
     seq = cursor->len ? ngx_http_im_id_msg_seq(cursor) : 1;
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, call->log, 0,
-                   "im page cursor seq:%uL size:%L job:%p",
-                   seq, args->page_size, call->job);
+    page->cursor = *cursor;
+
+    if (seq == 0 && ngx_http_im_msg_id_escape(call->pool, &page->cursor)
+                    != NGX_OK)
+    {
+        call->pipeline->failed = 1;
+        return;
+    }
+
+    /* in an imported conversation any id may be any message's */
+
+    if (cursor->len && call->imported) {
+        page->looked_up = 1;
+    }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "im page cursor seq:%uL look up:%d size:%L job:%p",
+                   seq, (int) page->looked_up, args->page_size, call->job);
 
     page->wanted = args->page_size + (cursor->len != 0);
 
@@ -125,8 +142,7 @@ ngx_http_im_page_more_fetch(ngx_http_im_call_t *call, ngx_http_im_page_t *page)
 
     seq = messages->nelts
           ? (uint64_t) messages->elts[messages->nelts - 1].row.seq
-          : ngx_http_im_id_msg_seq(args->after.data ? &args->after
-                                                    : &args->before);
+          : (uint64_t) page->cursor_seq;
     seq = args->after.data ? seq + 1 : seq - 1;
 
     row = page->size / ngx_max(messages->nelts, 1) + 1;
@@ -166,7 +182,7 @@ ngx_http_im_page_seq_fetch(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
         ngx_str_set(&argv[3], "+inf");
     }
 
-    if (seq == 0) {
+    if (seq == 0 && !page->looked_up) {
         /* what is no id is not found either */
         ngx_str_set(&argv[3], "0");
     }
@@ -175,8 +191,13 @@ ngx_http_im_page_seq_fetch(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
     argv[2].len = ngx_sprintf(from, "%uL", seq) - from;
 
     if (!page->partial
-        && page->wanted > ngx_http_im_call_rows_max(call->options))
+        && (page->looked_up
+            || page->wanted > ngx_http_im_call_rows_max(call->options)))
     {
+        if (page->looked_up) {
+            argv[2] = page->cursor;
+        }
+
         ngx_http_im_page_script_fetch(call, page, argv, &argv[3]);
         return;
     }
@@ -189,10 +210,15 @@ ngx_http_im_page_seq_fetch(ngx_http_im_call_t *call, ngx_http_im_page_t *page,
     page->timeline = ngx_http_im_call_cmd(call, NGX_HTTP_IM_READ,
                                           NGX_HTTP_IM_CONV_TIMELINE,
                                           &call->conv_id, argv, 7);
+
+    ngx_http_im_call_most(call, page->timeline, page->wanted);
 }
 
 
-/* argv[0] is the command, argv[2] where it begins; to: where it ends */
+/*
+ * argv[0] is the command, argv[2] where it begins, an id if it is to be looked
+ * up; to: where it ends
+ */
 
 static void
 ngx_http_im_page_script_fetch(ngx_http_im_call_t *call,
@@ -202,7 +228,10 @@ ngx_http_im_page_script_fetch(ngx_http_im_call_t *call,
     ngx_str_t   args[6];
     ngx_uint_t  rows;
 
-    static const ngx_http_im_key_e  keys[] = { NGX_HTTP_IM_CONV_TIMELINE };
+    static const ngx_http_im_key_e  keys[] = {
+        NGX_HTTP_IM_CONV_TIMELINE,
+        NGX_HTTP_IM_CONV_IMPORTED
+    };
 
     page->script = 1;
 
@@ -225,6 +254,9 @@ ngx_http_im_page_script_fetch(ngx_http_im_call_t *call,
 
     page->timeline = ngx_http_im_call_script(call, NGX_HTTP_IM_READ,
                                              NGX_HTTP_IM_SCRIPT_PAGE,
-                                             &call->conv_id, keys, 1, args,
+                                             &call->conv_id, keys,
+                                             page->looked_up ? 2 : 1, args,
                                              to ? 6 : 5);
+
+    ngx_http_im_call_most(call, page->timeline, 2 * ngx_max(rows, 1));
 }

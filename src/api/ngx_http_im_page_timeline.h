@@ -41,6 +41,8 @@ typedef struct {
     ngx_http_im_head_t        shown;      /* the head, parsed */
     ngx_str_t                 recent;     /* the hint, "": none */
     ngx_str_t                 rev;        /* of the head it was put with */
+    ngx_str_t                 cursor;     /* as rows have it */
+    int64_t                   cursor_seq;  /* of its row */
     ngx_msec_t                sent;       /* when the timeline was fetched */
     ngx_http_im_messages_t    messages;
     int64_t                   position;   /* of the viewer, at the start */
@@ -50,6 +52,8 @@ typedef struct {
     unsigned                  script:1;   /* it may have stopped early */
     unsigned                  partial:1;  /* rows of parts before are in
                                              messages */
+    unsigned                  looked_up:1;  /* the cursor, among the ids of
+                                             imported messages */
     unsigned                  optional:1; /* without a conversation the page
                                              is empty, not an error */
 } ngx_http_im_page_t;

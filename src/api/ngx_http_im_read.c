@@ -22,7 +22,8 @@ static const ngx_http_im_field_t  ngx_http_im_conv_read_fields[] = {
       offsetof(ngx_http_im_read_args_t, from_id), 0, 0, NULL, 0 },
 
     { ngx_string("msg_id"), NGX_HTTP_IM_FIELD_NAME, 0,
-      offsetof(ngx_http_im_read_args_t, msg_id), 1, 64, NULL, 0 },
+      offsetof(ngx_http_im_read_args_t, msg_id), 1, NGX_HTTP_IM_MSG_ID_MAX,
+      NULL, 0 },
 
     ngx_http_im_field_end
 };
@@ -55,15 +56,20 @@ static ngx_int_t
 ngx_http_im_conv_read(ngx_http_im_call_t *call)
 {
     int64_t                   seq;
+    ngx_str_t                 msg_id;
     ngx_http_im_read_args_t  *args;
 
     args = call->args;
+    msg_id = args->msg_id;
 
-    seq = args->msg_id.len ? (int64_t) ngx_http_im_id_msg_seq(&args->msg_id)
-                           : -1;
+    seq = msg_id.len ? (int64_t) ngx_http_im_id_msg_seq(&msg_id) : -1;
+
+    if (seq == 0 && ngx_http_im_msg_id_escape(call->pool, &msg_id) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     call->state = ngx_http_im_read_position_set(call, &args->from_id, seq,
-                                                &args->msg_id);
+                                                &msg_id);
     call->next = ngx_http_im_conv_read_done;
 
     return NGX_AGAIN;
@@ -91,7 +97,7 @@ ngx_http_im_read_position_set(ngx_http_im_call_t *call, ngx_str_t *user,
     int64_t seq, ngx_str_t *msg_id)
 {
     u_char     buf[NGX_INT64_LEN];
-    ngx_str_t  argv[3];
+    ngx_str_t  argv[4];
 
     static const ngx_http_im_key_e  keys[] = {
         NGX_HTTP_IM_CONV_HEAD,
@@ -114,6 +120,12 @@ ngx_http_im_read_position_set(ngx_http_im_call_t *call, ngx_str_t *user,
                    seq, user, &call->conv_id, call->job);
 
     /* a 1:1 has its positions in the head */
+
+    if (argv[2].len) {
+        return ngx_http_im_conv_msg_script(call, NGX_HTTP_IM_UPSERT,
+                                           NGX_HTTP_IM_SCRIPT_READ, keys,
+                                           call->pair ? 2 : 3, argv, 3);
+    }
 
     return ngx_http_im_call_script(call, NGX_HTTP_IM_UPSERT,
                                    NGX_HTTP_IM_SCRIPT_READ, &call->conv_id,

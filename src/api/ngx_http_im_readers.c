@@ -27,7 +27,10 @@ static const ngx_http_im_field_t  ngx_http_im_readers_fields[] = {
 };
 
 
-/* script readers -> user, msg_id or "" of each; or the code of a refusal */
+/*
+ * script readers -> user, first word of a row or "" of each; or the code of a
+ * refusal
+ */
 
 const ngx_http_im_op_t  ngx_http_im_op_conv_readers = {
     ngx_string("conv_readers"),
@@ -158,10 +161,12 @@ ngx_http_im_readers_parse(ngx_http_im_call_t *call, ngx_http_im_reply_t *elts,
     if (ngx_http_im_reply_string(&elts[0], user) != NGX_OK
         || ngx_http_im_reply_string(&elts[1], msg_id) != NGX_OK
         || !ngx_http_im_id_user_valid(user)
-        || (msg_id->len && ngx_http_im_id_msg_seq(msg_id) == 0))
+        || (msg_id->len && ngx_http_im_row_id_parse(msg_id) == 0))
     {
         return ngx_http_im_call_store_error(call);
     }
+
+    ngx_http_im_msg_id_unescape(msg_id);
 
     return NGX_OK;
 }

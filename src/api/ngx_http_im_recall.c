@@ -22,7 +22,8 @@ static const ngx_http_im_field_t  ngx_http_im_recall_fields[] = {
 
     { ngx_string("msg_id"), NGX_HTTP_IM_FIELD_NAME,
       NGX_HTTP_IM_FIELD_REQUIRED,
-      offsetof(ngx_http_im_recall_args_t, msg_id), 1, 64, NULL, 0 },
+      offsetof(ngx_http_im_recall_args_t, msg_id), 1, NGX_HTTP_IM_MSG_ID_MAX,
+      NULL, 0 },
 
     { ngx_string("from_id"), NGX_HTTP_IM_FIELD_USER_ID,
       NGX_HTTP_IM_FIELD_REQUIRED,
@@ -61,7 +62,8 @@ static ngx_int_t
 ngx_http_im_recall(ngx_http_im_call_t *call)
 {
     u_char                      seq[NGX_INT64_LEN], window[NGX_INT64_LEN];
-    ngx_str_t                   argv[4];
+    uint64_t                    n;
+    ngx_str_t                   argv[5];
     ngx_uint_t                  told;
     ngx_http_im_recall_args_t  *args;
 
@@ -81,12 +83,16 @@ ngx_http_im_recall(ngx_http_im_call_t *call)
 
     args = call->args;
 
+    n = ngx_http_im_id_msg_seq(&args->msg_id);
+
     argv[0] = args->from_id;
     argv[1].data = seq;
-    argv[1].len = ngx_sprintf(seq, "%uL",
-                              ngx_http_im_id_msg_seq(&args->msg_id))
-                  - seq;
+    argv[1].len = ngx_sprintf(seq, "%uL", n) - seq;
     argv[2] = args->msg_id;
+
+    if (n == 0 && ngx_http_im_msg_id_escape(call->pool, &argv[2]) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ngx_str_set(&argv[3], "off");
 
@@ -100,12 +106,11 @@ ngx_http_im_recall(ngx_http_im_call_t *call)
 
     told = (call->options->channel.len != 0);
 
-    call->state = ngx_http_im_call_script(call, NGX_HTTP_IM_UPSERT,
-                                          NGX_HTTP_IM_SCRIPT_RECALL,
-                                          &call->conv_id,
-                                          call->pair ? pair_keys : keys,
-                                          (call->pair ? 2 : 4) + told,
-                                          argv, 4);
+    call->state = ngx_http_im_conv_msg_script(call, NGX_HTTP_IM_UPSERT,
+                                              NGX_HTTP_IM_SCRIPT_RECALL,
+                                              call->pair ? pair_keys : keys,
+                                              (call->pair ? 2 : 4) + told,
+                                              argv, 4);
     call->next = ngx_http_im_recall_done;
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,

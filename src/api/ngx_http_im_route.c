@@ -31,7 +31,8 @@
     row(unread, "unread", "")                                                \
     row(user_set, "user/set", "")                                            \
     row(user_get, "user/get", "")                                            \
-    row(user_online, "user/online", "")
+    row(user_online, "user/online", "")                                      \
+    row(import, "import", "")
 
 
 typedef struct {

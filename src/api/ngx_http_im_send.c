@@ -1,18 +1,10 @@
 
+#include "ngx_http_im_send_check.h"
 #include "ngx_http_im_conv.h"
 #include "ngx_http_im_hint.h"
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_schema.h"
 
-
-typedef struct {
-    ngx_str_t             conv_id;
-    ngx_str_t             to_id;
-    ngx_str_t             from_id;
-    ngx_http_im_text_t    msg;
-    int64_t               msg_type;
-    ngx_str_t             client_msg_id;
-} ngx_http_im_send_args_t;
 
 typedef struct {
     ngx_http_im_cmd_t    *script;
@@ -22,9 +14,6 @@ typedef struct {
 } ngx_http_im_send_t;
 
 
-static ngx_int_t ngx_http_im_send_check(ngx_http_im_call_t *call);
-static ngx_int_t ngx_http_im_send_to_check(ngx_http_im_call_t *call,
-    ngx_http_im_send_args_t *args);
 static ngx_int_t ngx_http_im_send(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_send_stored(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_send_result(ngx_http_im_call_t *call,
@@ -64,7 +53,8 @@ static const ngx_http_im_field_t  ngx_http_im_send_fields[] = {
 
 /*
  * script send -> "msg_id time", for a 1:1 named by its id followed by " "
- * and the other user, or the code of a refusal; then for a 1:1 ZADD GT inbox
+ * and the other user, for an imported one by these and " " and the id that it
+ * is shown under, or the code of a refusal; then for a 1:1 ZADD GT inbox
  * of both -> how many are new, unless there is a hint that they have it.  A
  * retry with the same client_msg_id does both again, and so repairs what was
  * left half done.
@@ -81,85 +71,12 @@ const ngx_http_im_op_t  ngx_http_im_op_send = {
 
 
 static ngx_int_t
-ngx_http_im_send_check(ngx_http_im_call_t *call)
-{
-    ngx_int_t                 rc;
-    ngx_http_im_send_args_t  *args;
-
-    args = call->args;
-    call->from_id = args->from_id;
-    ngx_http_im_conv_set(call, &args->conv_id);
-
-    if (args->conv_id.len == 0 && args->to_id.len == 0) {
-        return ngx_http_im_error_set(call->pool, &call->error,
-                                     NGX_HTTP_IM_BAD_REQUEST,
-                                     "conv_id or to_id is missing");
-    }
-
-    if (args->conv_id.len && !call->pair) {
-        /* a group: to_id is ignored */
-        ngx_str_null(&args->to_id);
-    }
-
-    if (args->to_id.len) {
-        rc = ngx_http_im_send_to_check(call, args);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    if (args->msg.len > call->options->max_message_size) {
-        return ngx_http_im_error_set(call->pool, &call->error,
-                                     NGX_HTTP_IM_MSG_TOO_LONG,
-                                     "msg must be at most %uz bytes long",
-                                     call->options->max_message_size);
-    }
-
-    return ngx_http_im_call_check_user(call, "from_id", &args->from_id);
-}
-
-
-static ngx_int_t
-ngx_http_im_send_to_check(ngx_http_im_call_t *call,
-    ngx_http_im_send_args_t *args)
-{
-    ngx_int_t  rc;
-    ngx_str_t  id;
-
-    rc = ngx_http_im_call_check_user_id(call, "to_id", &args->to_id);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_im_conv_pair_check(call, &args->from_id, &args->to_id);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (ngx_http_im_conv_pair_id(call->pool, &args->from_id, &args->to_id,
-                                 &id)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (args->conv_id.len && !ngx_http_im_str_eq(&args->conv_id, &id)) {
-        return ngx_http_im_call_error(call, NGX_HTTP_IM_CONV_MISMATCH);
-    }
-
-    call->conv_id = id;
-    call->pair = 1;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_im_send(ngx_http_im_call_t *call)
 {
     u_char                    unique[NGX_HTTP_IM_UNIQUE_MSG_LEN], type;
     u_char                    window[NGX_INT64_LEN];
     u_char                    users[NGX_HTTP_IM_PAIR_USERS_LEN];
+    ngx_int_t                 rc;
     ngx_str_t                 argv[8];
     ngx_uint_t                kind;
     ngx_http_im_send_t       *send;
@@ -173,6 +90,13 @@ ngx_http_im_send(ngx_http_im_call_t *call)
     };
 
     args = call->args;
+
+    if (args->peer.len || call->imported) {
+        rc = ngx_http_im_send_peer_check(call);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     send = ngx_pcalloc(call->pool, sizeof(ngx_http_im_send_t));
     if (send == NULL) {
@@ -269,7 +193,7 @@ ngx_http_im_send_stored(ngx_http_im_call_t *call)
 }
 
 
-/* the reply of the script; its peer is only there if to_id is not given */
+/* its peer is there if to_id is not given, or if it was imported */
 
 static ngx_int_t
 ngx_http_im_send_result(ngx_http_im_call_t *call, ngx_http_im_send_t *send)
@@ -291,7 +215,7 @@ ngx_http_im_send_result(ngx_http_im_call_t *call, ngx_http_im_send_t *send)
         return ngx_http_im_call_store_error(call);
     }
 
-    call->made_conv = call->conv_id;
+    call->made_conv = sent->shown.len ? sent->shown : call->conv_id;
     call->made_msg = sent->id;
     call->made_time = sent->time;
 

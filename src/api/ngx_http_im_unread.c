@@ -69,7 +69,7 @@ static ngx_int_t
 ngx_http_im_unread_convs(ngx_http_im_call_t *call)
 {
     ngx_int_t              rc;
-    ngx_uint_t             i, n;
+    ngx_uint_t             i, n, max;
     ngx_http_im_convs_t   *convs;
     ngx_http_im_reply_t   *inbox, *groups;
     ngx_http_im_unread_t  *unread;
@@ -78,15 +78,16 @@ ngx_http_im_unread_convs(ngx_http_im_call_t *call)
     convs = &unread->convs;
     inbox = &convs->inbox->reply;
     groups = &convs->groups->reply;
-
     if (ngx_http_im_reply_array(inbox, 0) != NGX_OK
         || ngx_http_im_reply_array(groups, 0) != NGX_OK)
     {
         return ngx_http_im_call_store_error(call);
     }
 
+    max = call->job->one_tag ? 1 : NGX_HTTP_IM_UNREAD_PAIRS;
+
     for (i = 0; i < inbox->nelts; i += n) {
-        n = ngx_min(inbox->nelts - i, NGX_HTTP_IM_UNREAD_PAIRS);
+        n = ngx_min(inbox->nelts - i, max);
 
         rc = ngx_http_im_unread_pairs_fetch(call, convs, &inbox->elts[i], n);
         if (rc != NGX_OK) {
@@ -94,8 +95,10 @@ ngx_http_im_unread_convs(ngx_http_im_call_t *call)
         }
     }
 
+    max = call->job->one_tag ? 1 : NGX_HTTP_IM_UNREAD_GROUPS;
+
     for (i = 0; i < groups->nelts; i += n) {
-        n = ngx_min(groups->nelts - i, NGX_HTTP_IM_UNREAD_GROUPS);
+        n = ngx_min(groups->nelts - i, max);
 
         rc = ngx_http_im_unread_groups_fetch(call, convs, &groups->elts[i],
                                              n);

@@ -390,6 +390,18 @@ ngx_http_im_body_limit(ngx_http_core_loc_conf_t *clcf, size_t max)
 }
 
 
+size_t
+ngx_http_im_body_max(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    return (ctx && ctx->op && ctx->op->write == NGX_HTTP_IM_OP_IMPORT)
+           ? lcf->import_max : lcf->body_max;
+}
+
+
 ngx_int_t
 ngx_http_im_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
@@ -414,7 +426,7 @@ ngx_http_im_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         len = ngx_max(r->headers_in.content_length_n,
                       r->request_body->received);
 
-        if (len > (off_t) lcf->body_max) {
+        if (len > (off_t) ngx_http_im_body_max(r, ctx)) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "client intended to send too large body: %O bytes",
                           len);

@@ -53,6 +53,9 @@ void ngx_http_im_body_end(ngx_http_im_body_t *body);
  */
 size_t ngx_http_im_body_limit(ngx_http_core_loc_conf_t *clcf, size_t max);
 
+/* the longest body of the operation; ctx may be NULL */
+size_t ngx_http_im_body_max(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx);
+
 /*
  * A filter for bodies that other modules read in a location with im_pass:
  * NGX_HTTP_REQUEST_ENTITY_TOO_LARGE beyond the limit of the location, or what

@@ -47,6 +47,17 @@ ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data)
 
 
 char *
+ngx_http_im_check_import_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t  *size = data;
+
+    return (*size > 0 && *size <= 16 * 1024 * 1024) ? NGX_CONF_OK
+                                   : "must be between 1 and 16m: a batch is "
+                                     "parsed at once, while others wait";
+}
+
+
+char *
 ngx_http_im_check_recall_window(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {

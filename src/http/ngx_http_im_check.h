@@ -11,6 +11,7 @@
 
 char *ngx_http_im_check_prefix(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_im_check_positive(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_im_check_import_size(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_im_check_size(ngx_conf_t *cf, void *post, void *data);
 
 /* the im_recall_window directive: a time, or "off" */

@@ -79,7 +79,8 @@ ngx_http_im_preaccess_handler(ngx_http_request_t *r)
     }
 
     if (r != r->main || r->request_body || r->discard_body
-        || r->headers_in.content_length_n <= (off_t) lcf->body_max)
+        || r->headers_in.content_length_n
+           <= (off_t) ngx_http_im_body_max(r, ctx))
     {
         return NGX_DECLINED;
     }
@@ -95,10 +96,8 @@ ngx_http_im_preaccess_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_im_handler(ngx_http_request_t *r)
 {
+    size_t                   max;
     ngx_http_im_ctx_t       *ctx;
-    ngx_http_im_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
 
@@ -109,6 +108,8 @@ ngx_http_im_handler(ngx_http_request_t *r)
         }
     }
 
+    max = ngx_http_im_request_read_max(r, ctx);
+
     if (ctx->op == NULL) {
         ctx->refused = NGX_HTTP_IM_NOT_FOUND;
 
@@ -116,7 +117,7 @@ ngx_http_im_handler(ngx_http_request_t *r)
         ctx->refused = NGX_HTTP_IM_METHOD_NOT_ALLOWED;
 
     } else if (r->request_body == NULL
-               && r->headers_in.content_length_n > (off_t) lcf->body_max)
+               && r->headers_in.content_length_n > (off_t) max)
     {
         ctx->refused = NGX_HTTP_IM_BODY_TOO_LARGE;
     }
@@ -128,7 +129,7 @@ ngx_http_im_handler(ngx_http_request_t *r)
         return ngx_http_im_discard(r, ctx);
     }
 
-    return ngx_http_im_body_read(r, &ctx->body, lcf->body_max,
+    return ngx_http_im_body_read(r, &ctx->body, max,
                                  ngx_http_im_body_handler);
 }
 

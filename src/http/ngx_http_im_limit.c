@@ -96,7 +96,9 @@ ngx_http_im_limit_take(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_im_module);
 
-    if (imcf->rate == NULL || !ctx->op->write) {
+    if (imcf->rate == NULL || !ctx->op->write
+        || ctx->op->write == NGX_HTTP_IM_OP_IMPORT)
+    {
         return NGX_OK;
     }
 

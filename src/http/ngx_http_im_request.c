@@ -1,6 +1,7 @@
 
 #include "ngx_http_im_request.h"
 #include "ngx_http_im_body.h"
+#include "ngx_http_im_identity.h"
 #include "ngx_http_im_route.h"
 
 
@@ -93,7 +94,34 @@ const ngx_http_im_op_t *
 ngx_http_im_request_route(ngx_http_request_t *r, ngx_http_im_loc_conf_t *lcf,
     ngx_str_t *conv_id)
 {
-    return ngx_http_im_route_uri(&r->uri, lcf->pass->prefix, conv_id);
+    const ngx_http_im_op_t  *op;
+
+    op = ngx_http_im_route_uri(&r->uri, lcf->pass->prefix, conv_id);
+
+    return (op && op->write == NGX_HTTP_IM_OP_IMPORT && !lcf->import) ? NULL
+                                                                      : op;
+}
+
+
+size_t
+ngx_http_im_request_read_max(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    size_t                   max;
+    ngx_http_im_identity_t   identity;
+    ngx_http_im_loc_conf_t  *lcf;
+
+    max = ngx_http_im_body_max(r, ctx);
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
+
+    if (max == lcf->body_max
+        || (ngx_http_im_identity_get(r, &identity) == NGX_OK
+            && identity.trusted))
+    {
+        return max;
+    }
+
+    return ngx_min(max, lcf->body_max);
 }
 
 

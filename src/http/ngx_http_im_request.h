@@ -22,6 +22,13 @@ const ngx_http_im_op_t *ngx_http_im_request_route(ngx_http_request_t *r,
     ngx_http_im_loc_conf_t *lcf, ngx_str_t *conv_id);
 
 /*
+ * ngx_http_im_body_max() in the content phase, when it is known who calls: the
+ * body of an import is not read for callers who are not trusted.
+ */
+size_t ngx_http_im_request_read_max(ngx_http_request_t *r,
+    ngx_http_im_ctx_t *ctx);
+
+/*
  * Of HTTP/2 or later: a stream that is answered while its body is received is
  * reset after the answer, which some clients then do not show.
  */

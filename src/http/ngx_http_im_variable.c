@@ -72,6 +72,7 @@ ngx_http_im_variables(ngx_conf_t *cf)
 void
 ngx_http_im_variables_set(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 {
+    ngx_str_t           *conv_id;
     ngx_http_im_call_t  *call;
 
     call = ctx->call;
@@ -79,8 +80,10 @@ ngx_http_im_variables_set(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
     ctx->from_id.data = ngx_pstrdup(r->pool, &call->from_id);
     ctx->from_id.len = ctx->from_id.data ? call->from_id.len : 0;
 
-    ctx->conv_id.data = ngx_pstrdup(r->pool, &call->conv_id);
-    ctx->conv_id.len = ctx->conv_id.data ? call->conv_id.len : 0;
+    conv_id = call->name_id.len ? &call->name_id : &call->conv_id;
+
+    ctx->conv_id.data = ngx_pstrdup(r->pool, conv_id);
+    ctx->conv_id.len = ctx->conv_id.data ? conv_id->len : 0;
 
     ctx->commands = ctx->job->commands;
 

@@ -57,6 +57,30 @@ ngx_http_im_addrs_start(ngx_http_im_addrs_t *addrs)
 
 
 void
+ngx_http_im_addrs_set(ngx_http_im_addrs_t *addrs,
+    const ngx_http_im_server_t *server, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    ngx_http_im_addrs_exit(addrs);
+
+    addrs->server = server;
+    addrs->failures = 0;
+    addrs->current = 0;
+    addrs->n = 0;
+
+    if (sockaddr == NULL) {
+        ngx_http_im_addrs_start(addrs);
+        return;
+    }
+
+    addrs->n = 1;
+    ngx_http_im_addr_set(&addrs->addr[0], sockaddr, socklen);
+
+    addrs->handler(addrs->data);
+}
+
+
+void
 ngx_http_im_addrs_exit(ngx_http_im_addrs_t *addrs)
 {
     ngx_resolver_ctx_t  *ctx;
@@ -304,8 +328,23 @@ ngx_uint_t
 ngx_http_im_addrs_next(ngx_http_im_addrs_t *addrs, ngx_http_im_addr_t *addr,
     ngx_uint_t *tried, ngx_uint_t ready)
 {
+    ngx_uint_t  i;
+
     if (ready) {
         return !ngx_http_im_addrs_is_current(addrs, addr);
+    }
+
+    /* one that is an address of the server no more is no reason to wait */
+
+    for (i = 0; i < addrs->n; i++) {
+        if (ngx_http_im_addr_eq(addr, &addrs->addr[i])) {
+            break;
+        }
+    }
+
+    if (addrs->n && i == addrs->n) {
+        *tried = 0;
+        return 1;
     }
 
     return ngx_http_im_addrs_failed(addrs, addr, tried) == NGX_OK;

@@ -55,6 +55,14 @@ void ngx_http_im_addrs_init(ngx_http_im_addrs_t *addrs,
     const ngx_http_im_redis_conf_t *conf, const ngx_http_im_server_t *server,
     ngx_http_im_addrs_handler_pt handler, void *data, ngx_log_t *log);
 
+/*
+ * The server is another one from now on, and stays where it is; it has the
+ * given address, or a name and NULL.  The handler may be called from within.
+ */
+void ngx_http_im_addrs_set(ngx_http_im_addrs_t *addrs,
+    const ngx_http_im_server_t *server, struct sockaddr *sockaddr,
+    socklen_t socklen);
+
 /* resolves the name, now and from time to time */
 void ngx_http_im_addrs_start(ngx_http_im_addrs_t *addrs);
 void ngx_http_im_addrs_exit(ngx_http_im_addrs_t *addrs);

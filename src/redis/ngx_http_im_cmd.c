@@ -2,9 +2,6 @@
 #include "ngx_http_im_cmd.h"
 
 
-#define NGX_HTTP_IM_SLOTS   16384
-
-
 static u_char *ngx_http_im_cmd_alloc(ngx_http_im_pipeline_t *p,
     ngx_http_im_kind_e kind, size_t size, ngx_http_im_cmd_t **cmd);
 static size_t ngx_http_im_cmd_args_len(const ngx_str_t *argv,
@@ -141,6 +138,18 @@ ngx_http_im_cmd_eval(ngx_http_im_cmd_t *cmd, ngx_pool_t *pool)
 }
 
 
+ngx_http_im_cmd_t *
+ngx_http_im_cmd_add_slots(ngx_http_im_pipeline_t *p)
+{
+    ngx_str_t  argv[2];
+
+    ngx_str_set(&argv[0], "CLUSTER");
+    ngx_str_set(&argv[1], "SLOTS");
+
+    return ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv, 2);
+}
+
+
 static u_char *
 ngx_http_im_cmd_alloc(ngx_http_im_pipeline_t *p, ngx_http_im_kind_e kind,
     size_t size, ngx_http_im_cmd_t **cmd)
@@ -247,36 +256,4 @@ ngx_http_im_cmd_digits(size_t n)
     }
 
     return digits;
-}
-
-
-/* CRC-16/XMODEM of the first non-empty {...}, else of the whole key */
-
-ngx_uint_t
-ngx_http_im_key_slot(const ngx_str_t *key)
-{
-    u_char      *p, *last, *open, *close;
-    uint16_t     crc;
-    ngx_uint_t   i;
-
-    p = key->data;
-    last = p + key->len;
-
-    open = ngx_strlchr(p, last, '{');
-    close = open ? ngx_strlchr(open, last, '}') : NULL;
-
-    if (close && close > open + 1) {
-        p = open + 1;
-        last = close;
-    }
-
-    for (crc = 0; p < last; p++) {
-        crc ^= (uint16_t) (*p << 8);
-
-        for (i = 0; i < 8; i++) {
-            crc = (uint16_t) ((crc << 1) ^ ((crc & 0x8000) ? 0x1021 : 0));
-        }
-    }
-
-    return crc % NGX_HTTP_IM_SLOTS;
 }

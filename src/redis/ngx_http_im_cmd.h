@@ -53,10 +53,14 @@ struct ngx_http_im_cmd_s {
     ngx_uint_t                     number;     /* in its flow */
     uint64_t                       start;      /* offset in conn's output */
     size_t                         charge;     /* expected cost, in flight */
+    size_t                         most;       /* bytes of a reply that may be
+                                                  large, or 0 */
     size_t                         size;       /* of the reply */
     size_t                         time;       /* of Redis, in bytes */
     ngx_http_im_reply_t            reply;      /* once the state is DONE */
-    ngx_msec_t                     generation; /* of the node, at the reply */
+    ngx_msec_t                     generation; /* of the jobs, at the reply */
+    ngx_msec_t                     due;        /* while it is delayed */
+    u_char                        *unasked;    /* resp without ASKING */
     const void                    *conn;       /* that has brought the reply;
                                                   on one, the commands of a job
                                                   are executed in order */
@@ -67,6 +71,12 @@ struct ngx_http_im_cmd_s {
     unsigned                       executed:1; /* maybe, before */
     unsigned                       suspect:1;  /* a connection broke at it */
     unsigned                       optional:1; /* its failure is nobody's */
+    unsigned                       asking:1;   /* resp begins with ASKING */
+    unsigned                       asked:1;    /* the reply to that was read */
+    unsigned                       one_key:1;  /* keys were left out */
+    unsigned                       moved:1;    /* redirected, or delayed */
+    unsigned                       redirects:3;
+    unsigned                       delays:3;   /* how often, at most 7 */
 };
 
 
@@ -103,8 +113,8 @@ ngx_http_im_cmd_t *ngx_http_im_cmd_add_script(ngx_http_im_pipeline_t *p,
  */
 ngx_int_t ngx_http_im_cmd_eval(ngx_http_im_cmd_t *cmd, ngx_pool_t *pool);
 
-/* the slot of a Redis Cluster that a key belongs to, 0 to 16383 */
-ngx_uint_t ngx_http_im_key_slot(const ngx_str_t *key);
+/* CLUSTER SLOTS, of a setup */
+ngx_http_im_cmd_t *ngx_http_im_cmd_add_slots(ngx_http_im_pipeline_t *p);
 
 
 static ngx_inline ngx_uint_t

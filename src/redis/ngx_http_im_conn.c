@@ -7,7 +7,8 @@
 #define NGX_HTTP_IM_READ_TURN     262144
 
 
-static void ngx_http_im_conn_established(ngx_http_im_conn_t *conn);
+static void ngx_http_im_conn_opened(void *data, ngx_err_t err,
+    const char *reason);
 static void ngx_http_im_conn_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_conn_read_handler(ngx_event_t *rev);
 static void ngx_http_im_conn_write_handler(ngx_event_t *wev);
@@ -42,8 +43,14 @@ ngx_http_im_conn_init(ngx_http_im_conn_t *conn,
 
     conn->words.data = conn->words_buf;
 
-    return ngx_http_im_output_init(&conn->output, endpoint->stat,
-                                   endpoint->log);
+    conn->open.handler = ngx_http_im_conn_opened;
+    conn->open.data = conn;
+
+    ngx_http_im_open_init(&conn->open, endpoint->log, &conn->words,
+                          NGX_HTTP_IM_CONN_WORDS);
+
+    return ngx_http_im_output_init(&conn->output, endpoint->pool,
+                                   endpoint->stat, endpoint->log);
 }
 
 
@@ -51,96 +58,79 @@ void
 ngx_http_im_conn_connect(ngx_http_im_conn_t *conn)
 {
     ngx_int_t                rc;
-    ngx_connection_t        *c;
-    ngx_peer_connection_t   *pc;
     ngx_http_im_endpoint_t  *endpoint;
 
     endpoint = conn->endpoint;
 
     conn->paced = 0;
 
-    pc = &conn->peer;
-    ngx_memzero(pc, sizeof(ngx_peer_connection_t));
+    rc = ngx_http_im_addrs_get(&endpoint->addrs, &conn->open.addr);
 
-    rc = ngx_http_im_addrs_get(&endpoint->addrs, &conn->addr);
-
-    pc->sockaddr = &conn->addr.sockaddr.sockaddr;
-    pc->socklen = conn->addr.socklen;
-    pc->name = &conn->addr.name;
-
-    if (rc != NGX_OK) {
-
-        /* the node is told of the first address, and comes here again */
-
-        conn->state = NGX_HTTP_IM_CONN_CONNECTING;
-        ngx_add_timer(&conn->timer, endpoint->connect_timeout);
-        return;
-    }
-
-    pc->get = ngx_event_get_peer;
-    pc->log = endpoint->connect_log;
-    pc->log_error = NGX_ERROR_ERR;
-    pc->so_keepalive = (pc->sockaddr->sa_family != AF_UNIX);
-
-    if (ngx_http_im_input_init(&conn->input) != NGX_OK) {
+    if (rc == NGX_OK && ngx_http_im_input_init(&conn->input) != NGX_OK) {
         ngx_http_im_conn_close(conn, 0, "no memory");
         return;
     }
 
-    rc = ngx_event_connect_peer(pc);
+    conn->state = NGX_HTTP_IM_CONN_CONNECTING;
+
+    rc = ngx_http_im_open_start(&conn->open, endpoint->tls,
+                                &endpoint->addrs.server->host,
+                                endpoint->connect_log);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, endpoint->log, 0,
                    "im conn:%p connect to %V: %i, failures:%ui",
-                   conn, pc->name, rc, conn->backoff.failures);
+                   conn, conn->open.peer.name, rc, conn->backoff.failures);
 
-    conn->connection = pc->connection;
+    if (rc == NGX_DECLINED) {
+
+        /* the node is told of the first address, and comes here again */
+
+        ngx_add_timer(&conn->timer, endpoint->connect_timeout);
+        return;
+    }
+
+    conn->connection = conn->open.peer.connection;
     conn->serial++;
 
-    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+    if (rc == NGX_ERROR) {
+        conn->state = NGX_HTTP_IM_CONN_DOWN;
         ngx_http_im_conn_close(conn, ngx_socket_errno, "connect() failed");
         return;
     }
 
-    c = pc->connection;
-    c->data = conn;
-    c->read->handler = ngx_http_im_conn_read_handler;
-    c->write->handler = ngx_http_im_conn_write_handler;
-
-    conn->state = NGX_HTTP_IM_CONN_CONNECTING;
     ngx_add_timer(&conn->timer, endpoint->connect_timeout);
 
     if (rc == NGX_OK) {
-        ngx_http_im_conn_established(conn);
+        ngx_http_im_open_connected(&conn->open);
     }
 }
 
 
 static void
-ngx_http_im_conn_established(ngx_http_im_conn_t *conn)
+ngx_http_im_conn_opened(void *data, ngx_err_t err, const char *reason)
 {
-    int                err;
-    socklen_t          len;
+    ngx_http_im_conn_t  *conn = data;
+
     ngx_connection_t  *c;
 
-    c = conn->connection;
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
-
-    if (err) {
-        ngx_http_im_conn_close(conn, err, "connect() failed");
+    if (reason) {
+        ngx_http_im_stat_add(conn->endpoint->stat,
+                             NGX_HTTP_IM_STAT_TLS_FAILURES,
+                             conn->open.connected);
+        ngx_http_im_conn_close(conn, err, reason);
         return;
     }
 
-    if (conn->peer.sockaddr->sa_family != AF_UNIX) {
-        (void) ngx_tcp_nodelay(c);
-    }
+    c = conn->connection;
+    c->data = conn;
+    c->read->handler = ngx_http_im_conn_read_handler;
+    c->write->handler = ngx_http_im_conn_write_handler;
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
-                   "im conn:%p established, fd:%d", conn, c->fd);
+    /* a server that refuses a client tells why without being asked */
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
 
     conn->state = NGX_HTTP_IM_CONN_SETUP;
 
@@ -186,7 +176,7 @@ ngx_http_im_conn_timer_handler(ngx_event_t *ev)
     }
 
     ngx_http_im_conn_close(conn, 0, conn->state == NGX_HTTP_IM_CONN_CONNECTING
-                                    ? "connect() timed out"
+                                    ? ngx_http_im_open_timeout(&conn->open)
                                     : "setup timed out");
 }
 
@@ -211,14 +201,6 @@ ngx_http_im_conn_read_handler(ngx_event_t *rev)
     /* another nginx connection may have the address of a closed one */
 
     serial = conn->serial;
-
-    if (conn->state == NGX_HTTP_IM_CONN_CONNECTING) {
-        ngx_http_im_conn_established(conn);
-
-        if (conn->serial != serial || conn->connection == NULL) {
-            return;
-        }
-    }
 
     for (total = 0; total < NGX_HTTP_IM_READ_TURN; total += n) {
 
@@ -346,6 +328,11 @@ ngx_http_im_conn_recv(ngx_http_im_conn_t *conn, ssize_t *n)
         return NGX_ERROR;
     }
 
+    if (conn->endpoint->tls) {
+        ngx_http_im_conn_close(conn, 0, "SSL_read() failed");
+        return NGX_ERROR;
+    }
+
     ngx_http_im_conn_close(conn, ngx_socket_errno, "recv() failed");
 
     return NGX_ERROR;
@@ -379,7 +366,7 @@ ngx_http_im_conn_denied(void *data, ngx_str_t *error)
     ngx_log_error(NGX_LOG_WARN, conn->endpoint->log, 0,
                   "im store \"%V\": %V refuses ECHO: one reply too "
                   "many or too few would not be noticed: \"%V\"",
-                  conn->endpoint->store, conn->peer.name, error);
+                  conn->endpoint->store, conn->open.peer.name, error);
 }
 
 
@@ -391,11 +378,6 @@ ngx_http_im_conn_write_handler(ngx_event_t *wev)
 
     c = wev->data;
     conn = c->data;
-
-    if (conn->state == NGX_HTTP_IM_CONN_CONNECTING) {
-        ngx_http_im_conn_established(conn);
-        return;
-    }
 
     if (ngx_http_im_conn_flush(conn) == NGX_OK
         && conn->state == NGX_HTTP_IM_CONN_READY)
@@ -448,10 +430,12 @@ ngx_http_im_conn_flush(ngx_http_im_conn_t *conn)
                        out->last - out->pos);
 
         if (n == NGX_ERROR) {
-            err = ngx_socket_errno;
+            err = conn->endpoint->tls ? 0 : ngx_socket_errno;
 
             ngx_http_im_conn_read_rest(conn);
-            ngx_http_im_conn_close(conn, err, "send() failed");
+            ngx_http_im_conn_close(conn, err, conn->endpoint->tls
+                                              ? "SSL_write() failed"
+                                              : "send() failed");
 
             return NGX_ERROR;
         }
@@ -525,7 +509,7 @@ ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
     ngx_http_im_conn_reset(conn);
 
     conn->paced = !conn->failed;
-    conn->next = ngx_http_im_addrs_next(&endpoint->addrs, &conn->addr,
+    conn->next = ngx_http_im_addrs_next(&endpoint->addrs, &conn->open.addr,
                                         &conn->tried,
                                         was == NGX_HTTP_IM_CONN_READY);
 
@@ -533,6 +517,10 @@ ngx_http_im_conn_close(ngx_http_im_conn_t *conn, ngx_err_t err,
 
     conn->words.len = 0;
     conn->expected = 0;
+
+    if (conn->exiting) {
+        return;
+    }
 
     if (conn->backoff.delay == 0 || conn->next) {
         ngx_http_im_conn_connect(conn);
@@ -563,7 +551,7 @@ static void
 ngx_http_im_conn_reset(ngx_http_im_conn_t *conn)
 {
     if (conn->connection) {
-        ngx_close_connection(conn->connection);
+        ngx_http_im_open_close(conn->connection);
         conn->connection = NULL;
     }
 

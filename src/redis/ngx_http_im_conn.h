@@ -6,12 +6,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <ngx_event_connect.h>
 
 #include "ngx_http_im_addrs.h"
 #include "ngx_http_im_backoff.h"
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_input.h"
+#include "ngx_http_im_open.h"
 #include "ngx_http_im_output.h"
 #include "ngx_http_im_stat.h"
 
@@ -68,9 +68,12 @@ typedef struct {
     void                     *data;          /* the node */
     ngx_http_im_addrs_t       addrs;
     ngx_str_t                *store;         /* name, for the log */
+    const char               *role;          /* "", or what it is */
     ngx_msec_t                connect_timeout;
+    ngx_http_im_tls_t        *tls;           /* NULL: not used */
     u_char                   *buf;           /* recv() fills it */
     size_t                    size;
+    ngx_pool_t               *pool;          /* of the node */
     ngx_http_im_stat_t       *stat;
     ngx_log_t                *log;
     ngx_log_t                *connect_log;
@@ -84,14 +87,13 @@ typedef struct {
 
 
 /*
- * One connection to a server.  The struct lives as long as the worker; the
- * nginx connection in it comes and goes.
+ * One connection to a server.  The struct lives as long as the node; the nginx
+ * connection in it comes and goes.
  */
 
 struct ngx_http_im_conn_s {
     ngx_http_im_endpoint_t   *endpoint;
-    ngx_peer_connection_t     peer;
-    ngx_http_im_addr_t        addr;          /* of the peer */
+    ngx_http_im_open_t        open;          /* its address, the peer */
     ngx_uint_t                tried;         /* addresses, in a row */
     ngx_connection_t         *connection;    /* NULL in DOWN */
     ngx_uint_t                serial;        /* of the nginx connection */

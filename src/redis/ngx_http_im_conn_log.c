@@ -41,8 +41,9 @@ ngx_http_im_conn_log_ready(ngx_http_im_conn_log_t *cl,
 
     ngx_http_im_log_limit(&cl->limits[NGX_HTTP_IM_CONN_LOG_REACHABLE],
                           NGX_LOG_NOTICE, 0,
-                          "im store \"%V\": %V is reachable again",
-                          conn->endpoint->store, conn->peer.name);
+                          "im store \"%V\": %s%V is reachable again",
+                          conn->endpoint->store, conn->endpoint->role,
+                          conn->open.peer.name);
 }
 
 
@@ -87,8 +88,9 @@ ngx_http_im_conn_log_closed(ngx_http_im_conn_log_t *cl,
                    conn->backoff.failures, level);
 
     ngx_http_im_log_limit(&cl->limits[i], level, err,
-                          "im store \"%V\": %s %V: %s%s%V%s",
-                          conn->endpoint->store, what, conn->peer.name, reason,
+                          "im store \"%V\": %s %s%V: %s%s%V%s",
+                          conn->endpoint->store, what, conn->endpoint->role,
+                          conn->open.peer.name, reason,
                           conn->words.len ? ": \"" : "", &conn->words,
                           conn->words.len ? "\"" : "");
 }

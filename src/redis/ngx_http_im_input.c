@@ -121,6 +121,11 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
 
         out->last_reply = ngx_current_msec;
 
+        if (cmd->asking && !cmd->asked) {
+            cmd->asked = 1;             /* its own reply comes next */
+            continue;
+        }
+
         if (cmd->kind != NGX_HTTP_IM_FENCE) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&in->held, q);
@@ -130,6 +135,8 @@ ngx_http_im_input_replies(ngx_http_im_input_t *in, ngx_http_im_output_t *out,
             cmd->size = in->decoder.whole;
             cmd->time = 0;
             in->charge += cmd->charge;
+
+            ngx_http_im_cmd_hold(cmd);
 
             continue;
         }
@@ -260,7 +267,16 @@ ngx_http_im_input_pool(ngx_http_im_input_t *in, ngx_http_im_cmd_t *cmd)
     ngx_queue_t        *q;
     ngx_http_im_job_t  *job;
 
+    job = cmd->job;
+
     if (cmd->kind != NGX_HTTP_IM_FENCE) {
+
+        if (cmd->kind == NGX_HTTP_IM_READ
+            && job->jobs->held > NGX_HTTP_IM_HELD_MAX / 2)
+        {
+            ngx_http_im_job_judge(job);
+        }
+
         return ngx_http_im_cmd_pool(cmd);
     }
 

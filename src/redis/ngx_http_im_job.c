@@ -10,17 +10,12 @@
 #define NGX_HTTP_IM_RUN_TURN          65536
 #define NGX_HTTP_IM_RUN_JOB           1024
 
-/*
- * Bytes of replies in jobs that are not over; what a caller may hold though
- * there are more of them, up to twice as many
- */
-#define NGX_HTTP_IM_HELD_MAX          (32 * 1024 * 1024)
+/* what a caller may hold though others hold too much, up to twice as much */
 #define NGX_HTTP_IM_HELD_SMALL        (1024 * 1024)
 
 
 static void ngx_http_im_jobs_run_handler(ngx_event_t *ev);
 static void ngx_http_im_job_outcome(ngx_http_im_job_t *job);
-static void ngx_http_im_job_judge(ngx_http_im_job_t *job);
 
 
 ngx_int_t
@@ -346,16 +341,6 @@ ngx_http_im_cmd_complete(ngx_http_im_cmd_t *cmd, ngx_http_im_cmd_e state)
     job->size += cmd->size;
     job->outstanding--;
 
-    if (job->caller && ngx_http_im_cmd_pool(cmd)) {
-        job->held += cmd->size;
-        job->caller->held += cmd->size;
-        job->jobs->held += cmd->size;
-
-        if (job->outstanding && cmd->size >= NGX_HTTP_IM_HELD_SMALL) {
-            ngx_http_im_job_judge(job);
-        }
-    }
-
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, job->jobs->log, 0,
                    "im cmd:%p complete, job:%p state:%d size:%uz left:%ui",
                    cmd, job, cmd->state, cmd->size, job->outstanding);
@@ -382,19 +367,28 @@ ngx_http_im_job_drop_waiting(ngx_http_im_job_t *job)
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
-        if (cmd->state == NGX_HTTP_IM_CMD_WAITING) {
+        if (cmd->state != NGX_HTTP_IM_CMD_WAITING) {
+            continue;
+        }
+
+        if (cmd->flow) {
             ngx_http_im_flow_drop(cmd->flow->sched, cmd);
 
-            cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
-            job->outstanding--;
+        } else {
+
+            /* see ngx_http_im_delay.h */
+
+            ngx_queue_remove(&cmd->queue);
+            job->jobs->delayed--;
         }
+
+        cmd->state = ngx_http_im_cmd_final(cmd, NGX_HTTP_IM_CMD_REFUSED);
+        job->outstanding--;
     }
 }
 
 
-/* where a round holds too much before it is over, the rest is not received */
-
-static void
+void
 ngx_http_im_job_judge(ngx_http_im_job_t *job)
 {
     const char  *reason;

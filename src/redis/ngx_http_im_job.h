@@ -23,6 +23,13 @@ struct ngx_http_im_jobs_s {
     ngx_uint_t                nfree;
     ngx_uint_t                n;             /* in use */
     size_t                    held;          /* bytes of replies in them */
+    size_t                    waiting;       /* bytes of commands, unwritten */
+    ngx_uint_t                delayed;       /* commands without a node */
+
+    /* when a connection was last opened or closed: what servers held before
+       may be lost since */
+    ngx_msec_t                generation;
+
     ngx_event_t               run;           /* posted: calls the handlers */
     ngx_http_im_callers_t     callers;
     ngx_http_im_log_limit_t   limits[NGX_HTTP_IM_JOB_UNKNOWN + 1];
@@ -58,8 +65,17 @@ ngx_http_im_cmd_e ngx_http_im_cmd_final(ngx_http_im_cmd_t *cmd,
 /* commands nobody waits for any more and no byte of which was written */
 void ngx_http_im_job_drop_waiting(ngx_http_im_job_t *job);
 
+/* bytes of replies in jobs that are not over */
+#define NGX_HTTP_IM_HELD_MAX   (32 * 1024 * 1024)
+
 /* may the job hold more replies?  NULL, or why not */
 const char *ngx_http_im_job_memory(ngx_http_im_job_t *job);
+
+/*
+ * The same while replies arrive: if not, job->refused is set, and what the
+ * round has yet to receive is skipped.
+ */
+void ngx_http_im_job_judge(ngx_http_im_job_t *job);
 
 
 /* where the reply is built; NULL: nobody waits for it, it is skipped */
@@ -74,6 +90,23 @@ ngx_http_im_cmd_pool(ngx_http_im_cmd_t *cmd)
     return (job->released || job->expired
             || (job->refused && cmd->kind == NGX_HTTP_IM_READ))
            ? NULL : job->pool;
+}
+
+
+/* a reply of cmd->size is in the pool of the job, until that is over */
+
+static ngx_inline void
+ngx_http_im_cmd_hold(ngx_http_im_cmd_t *cmd)
+{
+    ngx_http_im_job_t  *job;
+
+    job = cmd->job;
+
+    if (job->caller && ngx_http_im_cmd_pool(cmd)) {
+        job->held += cmd->size;
+        job->caller->held += cmd->size;
+        job->jobs->held += cmd->size;
+    }
 }
 
 

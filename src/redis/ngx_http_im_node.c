@@ -1,9 +1,9 @@
 
 #include "ngx_http_im_node.h"
+#include "ngx_http_im_conns.h"
 #include "ngx_http_im_probe.h"
 #include "ngx_http_im_retry.h"
 #include "ngx_http_im_settings.h"
-#include "ngx_http_im_setup.h"
 
 
 /*
@@ -13,19 +13,12 @@
  */
 #define NGX_HTTP_IM_FLUSH_JOBS      12
 
-#define NGX_HTTP_IM_SETTINGS_EVERY  5000    /* ms between two checks */
-
 
 static void ngx_http_im_node_reply(ngx_http_im_conn_t *conn,
     ngx_http_im_cmd_t *cmd);
 static void ngx_http_im_node_ready(ngx_http_im_conn_t *conn);
 static void ngx_http_im_node_closed(ngx_http_im_conn_t *conn,
     ngx_http_im_conn_e was, ngx_err_t err, const char *reason);
-static void ngx_http_im_node_flush_handler(ngx_event_t *ev);
-static void ngx_http_im_node_flush(ngx_http_im_node_t *node,
-    ngx_http_im_conn_t *conn);
-static void ngx_http_im_node_set_up(ngx_http_im_conn_t *conn,
-    ngx_http_im_setup_t *setup);
 static void ngx_http_im_node_settings_checked(ngx_http_im_conn_t *conn,
     ngx_http_im_setup_t *setup);
 static void ngx_http_im_node_timer_handler(ngx_event_t *ev);
@@ -36,6 +29,12 @@ static void ngx_http_im_node_moved(void *data);
 static void ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn);
 static void ngx_http_im_node_probed(ngx_http_im_conn_t *conn,
     ngx_uint_t replica);
+static void ngx_http_im_node_flush_handler(ngx_event_t *ev);
+static void ngx_http_im_node_move(ngx_http_im_node_t *node);
+static void ngx_http_im_node_flush(ngx_http_im_node_t *node,
+    ngx_http_im_conn_t *conn);
+static void ngx_http_im_node_set_up(ngx_http_im_conn_t *conn,
+    ngx_http_im_setup_t *setup);
 
 
 static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
@@ -48,14 +47,14 @@ static const ngx_http_im_conn_handlers_t  ngx_http_im_node_handlers = {
 
 
 ngx_int_t
-ngx_http_im_node_init(ngx_http_im_node_t *node,
+ngx_http_im_node_init(ngx_http_im_node_t *node, ngx_pool_t *pool,
     const ngx_http_im_redis_conf_t *conf,
     const ngx_http_im_server_t *server, ngx_http_im_jobs_t *jobs,
     u_char *buf, size_t size)
 {
-    ngx_int_t                i;
     ngx_http_im_endpoint_t  *endpoint;
 
+    node->pool = pool;
     node->conf = conf;
     node->jobs = jobs;
 
@@ -66,7 +65,8 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     node->flush.data = node;
     node->flush.log = jobs->log;
 
-    ngx_http_im_sched_init(&node->sched, &node->flush, jobs->stat);
+    ngx_http_im_sched_init(&node->sched, &node->flush, jobs->stat,
+                           &jobs->waiting);
 
     ngx_http_im_conn_log_init(&node->log, jobs->log);
 
@@ -79,9 +79,12 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     endpoint->handlers = &ngx_http_im_node_handlers;
     endpoint->data = node;
     endpoint->store = (ngx_str_t *) &conf->name;
+    endpoint->role = "";
     endpoint->connect_timeout = conf->connect_timeout;
+    endpoint->tls = conf->tls.enable ? (ngx_http_im_tls_t *) &conf->tls : NULL;
     endpoint->buf = buf;
     endpoint->size = size;
+    endpoint->pool = pool;
     endpoint->stat = jobs->stat;
     endpoint->log = jobs->log;
     endpoint->connect_log = &node->connect_log;
@@ -89,19 +92,18 @@ ngx_http_im_node_init(ngx_http_im_node_t *node,
     ngx_http_im_addrs_init(&endpoint->addrs, conf, server,
                            ngx_http_im_node_moved, node, jobs->log);
 
-    node->conns = ngx_pcalloc(ngx_cycle->pool, conf->connections
-                                               * sizeof(ngx_http_im_conn_t));
-    if (node->conns == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < conf->connections; i++) {
-        if (ngx_http_im_conn_init(&node->conns[i], endpoint) != NGX_OK) {
+    if (conf->master.len) {
+        node->sentinel = ngx_http_im_sentinel_create(conf, jobs,
+                                                     &endpoint->addrs, buf,
+                                                     size);
+        if (node->sentinel == NULL) {
             return NGX_ERROR;
         }
     }
 
-    return NGX_OK;
+    node->conns = ngx_http_im_conns_create(endpoint, conf->connections);
+
+    return node->conns ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -110,6 +112,7 @@ ngx_http_im_node_connect(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_sentinel_connect(node->sentinel);
     ngx_http_im_addrs_start(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
@@ -117,7 +120,7 @@ ngx_http_im_node_connect(ngx_http_im_node_t *node)
     }
 
     if (ngx_http_im_settings_required(&node->conf->settings)) {
-        ngx_add_timer(&node->timer, NGX_HTTP_IM_SETTINGS_EVERY);
+        ngx_add_timer(&node->timer, NGX_HTTP_IM_NODE_SETTINGS);
     }
 }
 
@@ -127,6 +130,7 @@ ngx_http_im_node_exit(ngx_http_im_node_t *node)
 {
     ngx_int_t  i;
 
+    ngx_http_im_sentinel_exit(node->sentinel);
     ngx_http_im_addrs_exit(&node->endpoint.addrs);
 
     for (i = 0; i < node->conf->connections; i++) {
@@ -146,27 +150,49 @@ ngx_http_im_node_exit(ngx_http_im_node_t *node)
 }
 
 
+/*
+ * Those of its connections that serve commands read the replies in flight
+ * first; the node is freed once all are closed.
+ */
+
+void
+ngx_http_im_node_remove(ngx_http_im_node_t *node)
+{
+    node->removed = 1;
+
+    ngx_http_im_addrs_exit(&node->endpoint.addrs);
+
+    if (node->timer.timer_set) {
+        ngx_del_timer(&node->timer);
+    }
+
+    ngx_http_im_conns_leave(node->conns, node->conf->connections);
+
+    ngx_post_event(&node->flush, &ngx_posted_events);
+}
+
+
+ngx_uint_t
+ngx_http_im_node_is_idle(ngx_http_im_node_t *node)
+{
+    return ngx_http_im_conns_closed(node->conns, node->conf->connections)
+           && node->sched.in_flight == 0 && node->sched.size == 0
+           && !node->flush.posted;
+}
+
+
+ngx_http_im_conn_t *
+ngx_http_im_node_conn_idle(ngx_http_im_node_t *node)
+{
+    return ngx_http_im_conns_idle(node->conns, node->conf->connections);
+}
+
+
 ngx_uint_t
 ngx_http_im_node_is_reachable(ngx_http_im_node_t *node)
 {
-    ngx_int_t            i;
-    ngx_http_im_conn_t  *conn;
-
-    for (i = 0; i < node->conf->connections; i++) {
-        conn = &node->conns[i];
-
-        if (conn->state == NGX_HTTP_IM_CONN_READY) {
-            return 1;
-        }
-
-        if ((conn->state != NGX_HTTP_IM_CONN_DOWN || conn->paced)
-            && !node->down)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return ngx_http_im_conns_reachable(node->conns, node->conf->connections,
+                                       node->down);
 }
 
 
@@ -213,10 +239,12 @@ ngx_http_im_node_flush_handler(ngx_event_t *ev)
     node->unflushed = 0;
     n = node->conf->connections;
 
-    if (node->down && !ngx_http_im_node_is_reachable(node)) {
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ev->log, 0,
-                       "im node:%p is down, unmet:%xi", node, node->unmet);
+    if (node->removed) {
+        ngx_http_im_node_move(node);
+        return;
+    }
 
+    if (node->down && !ngx_http_im_node_is_reachable(node)) {
         ngx_http_im_retry_refuse(&node->sched, ngx_http_im_node_reason(node));
         return;
     }
@@ -233,6 +261,21 @@ ngx_http_im_node_flush_handler(ngx_event_t *ev)
         {
             ngx_http_im_conn_hurry(conn);
         }
+    }
+}
+
+
+/* those that wait, as far as the window lets them, go to other nodes */
+
+static void
+ngx_http_im_node_move(ngx_http_im_node_t *node)
+{
+    ngx_http_im_cmd_t  *cmd;
+
+    while ((cmd = ngx_http_im_sched_next(&node->sched)) != NULL) {
+        ngx_http_im_flow_release(&node->sched, cmd);
+
+        node->handlers->moved(node, cmd);
     }
 }
 
@@ -284,6 +327,8 @@ ngx_http_im_node_ready(ngx_http_im_conn_t *conn)
     if (conn->state == NGX_HTTP_IM_CONN_SETUP) {
 
         if (ngx_http_im_setup_start(conn, node->conf, node->jobs,
+                                    node->handlers
+                                    && node->handlers->asks(node),
                                     ngx_http_im_node_set_up)
             != NGX_OK)
         {
@@ -304,15 +349,26 @@ ngx_http_im_node_ready(ngx_http_im_conn_t *conn)
 static void
 ngx_http_im_node_reply(ngx_http_im_conn_t *conn, ngx_http_im_cmd_t *cmd)
 {
-    ngx_http_im_node_t  *node;
+    ngx_http_im_node_t         *node;
+    ngx_http_im_redis_error_e   class;
 
     node = conn->endpoint->data;
 
-    cmd->generation = node->generation;
-    cmd->conn = conn;
+    /* one that was redirected is in no order with the others of its job */
 
-    if (ngx_http_im_retry_reply(&node->sched, cmd, node->jobs)
-        == NGX_HTTP_IM_REDIS_ERROR_CONN)
+    cmd->generation = node->jobs->generation;
+    cmd->conn = cmd->moved ? (void *) cmd : conn;
+
+    if (node->handlers && cmd->reply.type == NGX_HTTP_IM_REPLY_ERROR
+        && node->handlers->error(node, conn, cmd) == NGX_OK)
+    {
+        return;
+    }
+
+    class = ngx_http_im_retry_reply(&node->sched, cmd, node->jobs);
+
+    if (class == NGX_HTTP_IM_REDIS_ERROR_CONN
+        || class == NGX_HTTP_IM_REDIS_ERROR_REPLICA)
     {
         ngx_http_im_conn_drain(conn);
     }
@@ -326,7 +382,7 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
     ngx_http_im_node_t  *node;
 
     node = conn->endpoint->data;
-    node->generation = ngx_current_msec;
+    node->jobs->generation = ngx_current_msec;
 
     if (!conn->exiting) {
         ngx_http_im_conn_log_closed(&node->log, conn, was,
@@ -337,6 +393,8 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
                            node->jobs->log);
 
     ngx_http_im_setup_abort(conn);
+
+    ngx_http_im_sentinel_ask(node->sentinel);
 
     if ((was != NGX_HTTP_IM_CONN_READY || conn->failed || conn->exiting
          || node->unmet)
@@ -350,9 +408,19 @@ ngx_http_im_node_closed(ngx_http_im_conn_t *conn, ngx_http_im_conn_e was,
                    node, conn, (ngx_uint_t) node->down,
                    (ngx_uint_t) conn->next);
 
+    if (node->removed) {
+        conn->exiting = 1;
+        ngx_post_event(&node->flush, &ngx_posted_events);
+        return;
+    }
+
     if (node->down && !ngx_http_im_node_is_reachable(node)) {
         ngx_http_im_retry_refuse(&node->sched,
                                  ngx_http_im_node_reason(node));
+    }
+
+    if (node->handlers && !conn->exiting) {
+        node->handlers->lost(node, conn);
     }
 }
 
@@ -365,6 +433,14 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
     ngx_http_im_node_t  *node;
 
     node = conn->endpoint->data;
+
+    if (node->handlers) {
+        node->handlers->set_up(node, conn, setup->slots);
+
+        if (node->removed) {
+            return;
+        }
+    }
 
     if (setup->error) {
         ngx_http_im_log_copy(&conn->words, setup->error,
@@ -386,13 +462,37 @@ ngx_http_im_node_set_up(ngx_http_im_conn_t *conn, ngx_http_im_setup_t *setup)
     ngx_http_im_conn_set_ready(conn);
 
     node->down = 0;
-    node->generation = ngx_current_msec;
+    node->jobs->generation = ngx_current_msec;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
                    "im node:%p conn:%p up, generation:%M",
-                   node, conn, node->generation);
+                   node, conn, node->jobs->generation);
 
     ngx_post_event(&node->flush, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_im_node_timer_handler(ngx_event_t *ev)
+{
+    ngx_int_t            i;
+    ngx_http_im_conn_t  *conn;
+    ngx_http_im_node_t  *node;
+
+    node = ev->data;
+
+    ngx_add_timer(ev, NGX_HTTP_IM_NODE_SETTINGS);
+
+    for (i = 0; i < node->conf->connections; i++) {
+        conn = &node->conns[i];
+
+        if (conn->state == NGX_HTTP_IM_CONN_READY && conn->job == NULL
+            && !conn->draining)
+        {
+            (void) ngx_http_im_setup_check(conn, node->conf, node->jobs,
+                                    ngx_http_im_node_settings_checked);
+        }
+    }
 }
 
 
@@ -412,34 +512,6 @@ ngx_http_im_node_settings_checked(ngx_http_im_conn_t *conn,
 }
 
 
-/* settings may change while connections are up */
-
-static void
-ngx_http_im_node_timer_handler(ngx_event_t *ev)
-{
-    ngx_int_t            i;
-    ngx_http_im_conn_t  *conn;
-    ngx_http_im_node_t  *node;
-
-    node = ev->data;
-
-    ngx_add_timer(ev, NGX_HTTP_IM_SETTINGS_EVERY);
-
-    for (i = 0; i < node->conf->connections; i++) {
-        conn = &node->conns[i];
-
-        if (conn->state != NGX_HTTP_IM_CONN_READY) {
-            continue;
-        }
-
-        if (conn->job == NULL && !conn->draining) {
-            (void) ngx_http_im_setup_check(conn, node->conf, node->jobs,
-                                    ngx_http_im_node_settings_checked);
-        }
-    }
-}
-
-
 static void
 ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
     ngx_http_im_setup_t *setup)
@@ -448,14 +520,15 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
 
     node = conn->endpoint->data;
 
-    ngx_http_im_settings_log(&node->conf->name, conn->peer.name,
+    ngx_http_im_settings_log(&node->conf->name, conn->open.peer.name,
                              setup->evicts && !node->evicts,
                              setup->unmet, node->unmet, setup->refused,
                              node->jobs->log);
 
     if (setup->limit && setup->limit != node->limit) {
-        ngx_http_im_settings_log_limit(&node->conf->name, conn->peer.name,
-                                       setup->limit, node->conf->reply_max,
+        ngx_http_im_settings_log_limit(&node->conf->name,
+                                       conn->open.peer.name, setup->limit,
+                                       node->conf->reply_max,
                                        node->jobs->log);
     }
 
@@ -470,14 +543,10 @@ ngx_http_im_node_settings(ngx_http_im_conn_t *conn,
 static void
 ngx_http_im_node_drain(ngx_http_im_node_t *node)
 {
-    ngx_int_t  i;
-
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
                    "im node:%p drain, unmet:%xi", node, node->unmet);
 
-    for (i = 0; i < node->conf->connections; i++) {
-        ngx_http_im_conn_drain(&node->conns[i]);
-    }
+    ngx_http_im_conns_drain(node->conns, node->conf->connections);
 }
 
 
@@ -488,23 +557,12 @@ ngx_http_im_node_moved(void *data)
 {
     ngx_http_im_node_t  *node = data;
 
-    ngx_int_t            i;
-    ngx_http_im_conn_t  *conn;
-
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, node->jobs->log, 0,
                    "im node:%p has another address, down:%ui",
                    node, (ngx_uint_t) node->down);
 
-    for (i = 0; i < node->conf->connections; i++) {
-        conn = &node->conns[i];
-
-        if (conn->state == NGX_HTTP_IM_CONN_READY) {
-            ngx_http_im_conn_drain(conn);
-
-        } else if (conn->connection == NULL && conn->timer.timer_set) {
-            ngx_http_im_conn_connect(conn);
-        }
-    }
+    ngx_http_im_conns_reopen(node->conns, node->conf->connections,
+                             node->sentinel != NULL);
 }
 
 
@@ -528,47 +586,15 @@ ngx_http_im_node_conn_timer(ngx_http_im_conn_t *conn)
 static void
 ngx_http_im_node_probed(ngx_http_im_conn_t *conn, ngx_uint_t replica)
 {
+    ngx_http_im_node_t  *node;
+
+    node = conn->endpoint->data;
+
     if (replica) {
-        ngx_http_im_node_drain(conn->endpoint->data);
-    }
-}
+        ngx_http_im_node_drain(node);
 
-
-ngx_msec_t
-ngx_http_im_node_check(ngx_http_im_node_t *node)
-{
-    ngx_int_t            i;
-    ngx_msec_t           left, next;
-    ngx_http_im_conn_t  *conn;
-
-    next = NGX_TIMER_INFINITE;
-
-    for (i = 0; i < node->conf->connections; i++) {
-        conn = &node->conns[i];
-
-        if (conn->state == NGX_HTTP_IM_CONN_READY) {
-            left = ngx_http_im_probe_expire(conn, node->conf->timeout);
-            next = ngx_min(next, left);
-        }
-    }
-
-    return next;
-}
-
-
-void
-ngx_http_im_node_read(ngx_http_im_node_t *node)
-{
-    ngx_int_t            i;
-    ngx_http_im_conn_t  *conn;
-
-    for (i = 0; i < node->conf->connections; i++) {
-        conn = &node->conns[i];
-
-        if (conn->state == NGX_HTTP_IM_CONN_READY
-            && !ngx_queue_empty(&conn->output.sent))
-        {
-            ngx_http_im_conn_read(conn);
+        if (node->handlers) {
+            node->handlers->lost(node, conn);
         }
     }
 }

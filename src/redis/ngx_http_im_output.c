@@ -20,15 +20,15 @@ static void ngx_http_im_output_copy(ngx_http_im_output_t *out);
 
 
 ngx_int_t
-ngx_http_im_output_init(ngx_http_im_output_t *out, ngx_http_im_stat_t *stat,
-    ngx_log_t *log)
+ngx_http_im_output_init(ngx_http_im_output_t *out, ngx_pool_t *pool,
+    ngx_http_im_stat_t *stat, ngx_log_t *log)
 {
     ngx_queue_init(&out->sent);
 
     out->stat = stat;
     out->log = log;
 
-    out->start = ngx_palloc(ngx_cycle->pool, NGX_HTTP_IM_OUTPUT_SIZE);
+    out->start = ngx_palloc(pool, NGX_HTTP_IM_OUTPUT_SIZE);
     if (out->start == NULL) {
         return NGX_ERROR;
     }
@@ -37,7 +37,7 @@ ngx_http_im_output_init(ngx_http_im_output_t *out, ngx_http_im_stat_t *stat,
     out->last = out->start;
     out->end = out->start + NGX_HTTP_IM_OUTPUT_SIZE;
 
-    return ngx_http_im_fences_init(&out->fences, ngx_cycle->pool);
+    return ngx_http_im_fences_init(&out->fences, pool);
 }
 
 
@@ -200,6 +200,7 @@ ngx_http_im_output_add(ngx_http_im_output_t *out, ngx_http_im_cmd_t *cmd)
     }
 
     cmd->state = NGX_HTTP_IM_CMD_SENT;
+    cmd->asked = 0;
     cmd->start = out->serialised;
     ngx_queue_insert_tail(&out->sent, &cmd->queue);
 

@@ -40,7 +40,7 @@ typedef struct {
 
 
 ngx_int_t ngx_http_im_output_init(ngx_http_im_output_t *out,
-    ngx_http_im_stat_t *stat, ngx_log_t *log);
+    ngx_pool_t *pool, ngx_http_im_stat_t *stat, ngx_log_t *log);
 
 /*
  * The connection is gone.  Commands of which no byte was written go to state

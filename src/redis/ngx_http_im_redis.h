@@ -69,6 +69,9 @@ struct ngx_http_im_job_s {
     unsigned                     late:1;       /* it got more time, once */
     unsigned                     refused:1;    /* while replies came */
     unsigned                     released:1;
+
+    /* the store is a cluster: keys of one command have the same hash tag */
+    unsigned                     one_tag:1;
 };
 
 

@@ -6,9 +6,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_im_auth.h"
 #include "ngx_http_im_script.h"
 #include "ngx_http_im_settings.h"
 #include "ngx_http_im_stat.h"
+#include "ngx_http_im_tls.h"
 
 
 typedef struct ngx_http_im_store_s  ngx_http_im_store_t;
@@ -24,9 +26,13 @@ typedef struct {
     uint32_t                      scope;      /* in the cache: the same for
                                                  the same data */
     ngx_array_t                   servers;    /* see ngx_http_im_server.h */
-    ngx_str_t                     username;
-    ngx_str_t                     password;
-    ngx_str_t                     password_file;
+    ngx_http_im_auth_t            auth;
+    ngx_http_im_tls_t             tls;
+    ngx_str_t                     master;     /* its name, of Sentinel: then
+                                                 the server is that */
+    ngx_array_t                   sentinels;
+    ngx_http_im_auth_t            sentinel_auth;
+    ngx_flag_t                    cluster;    /* servers: some of its nodes */
     ngx_int_t                     database;
     ngx_int_t                     connections;
     ngx_int_t                     max_pending;
@@ -49,9 +55,13 @@ typedef struct {
 } ngx_http_im_redis_conf_t;
 
 
-/* the im_redis directive; conf: an array of ngx_http_im_redis_conf_t * */
-char *ngx_http_im_redis_conf_block(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+/* adds a store with everything unset; NULL when out of memory */
+ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_create(ngx_conf_t *cf,
+    ngx_array_t *stores, ngx_str_t *name);
+
+/* all directives are read: checks, defaults, files */
+char *ngx_http_im_redis_conf_complete(ngx_conf_t *cf,
+    ngx_http_im_redis_conf_t *store);
 
 ngx_http_im_redis_conf_t *ngx_http_im_redis_conf_find(ngx_array_t *stores,
     ngx_str_t *name);

@@ -5,6 +5,9 @@
 /* bytes of replies that may be in flight */
 #define NGX_HTTP_IM_SCHED_WINDOW   (512 * 1024)
 
+/* bytes that the replies of one flow in flight may have: a list of 500 fits */
+#define NGX_HTTP_IM_SCHED_MOST     (128 * 1024 * 1024)
+
 /* what a command is charged, in bytes, however small it and its reply are */
 #define NGX_HTTP_IM_SCHED_COMMAND  1024
 
@@ -19,189 +22,27 @@
 #define NGX_HTTP_IM_SCHED_PARK     100
 #define NGX_HTTP_IM_SCHED_REMEMBER 10000
 
-/* callers that are kept without a job */
-#define NGX_HTTP_IM_CALLERS_IDLE   1024
 
-
-static ngx_http_im_caller_t *ngx_http_im_caller_find(
-    ngx_http_im_callers_t *callers, ngx_rbtree_key_t key);
-static void ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
-    ngx_http_im_caller_t *caller);
 static void ngx_http_im_flow_mean(ngx_http_im_flow_t *flow, size_t size);
 static void ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time);
 static void ngx_http_im_sched_timer_handler(ngx_event_t *ev);
 static void ngx_http_im_flow_insert(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow);
+static void ngx_http_im_flow_remove(ngx_http_im_sched_t *sched,
+    ngx_http_im_flow_t *flow);
 static void ngx_http_im_flow_count(ngx_http_im_sched_t *sched,
     ngx_http_im_flow_t *flow, ngx_http_im_cmd_t *cmd, ngx_int_t sign);
 
 
-ngx_int_t
-ngx_http_im_callers_init(ngx_http_im_callers_t *callers, ngx_log_t *log)
-{
-    ngx_rbtree_init(&callers->callers, &callers->sentinel,
-                    ngx_rbtree_insert_value);
-    ngx_queue_init(&callers->idle);
-
-    callers->nidle = 0;
-    callers->log = log;
-
-    return ngx_http_im_siphash_key_init(&callers->key, log);
-}
-
-
-void
-ngx_http_im_callers_free(ngx_http_im_callers_t *callers)
-{
-    ngx_queue_t           *q;
-    ngx_http_im_caller_t  *caller;
-
-    while (!ngx_queue_empty(&callers->idle)) {
-        q = ngx_queue_head(&callers->idle);
-        caller = ngx_queue_data(q, ngx_http_im_caller_t, idle);
-
-        ngx_http_im_caller_free(callers, caller);
-    }
-}
-
-
-ngx_http_im_caller_t *
-ngx_http_im_caller_get(ngx_http_im_callers_t *callers, ngx_str_t *id)
-{
-    ngx_rbtree_key_t       key;
-    ngx_http_im_caller_t  *caller;
-
-    key = (ngx_rbtree_key_t) ngx_http_im_siphash(&callers->key, id->data,
-                                                 id->len);
-
-    caller = ngx_http_im_caller_find(callers, key);
-
-    if (caller) {
-
-        if (caller->jobs++ == 0) {
-            ngx_queue_remove(&caller->idle);
-            callers->nidle--;
-        }
-
-        return caller;
-    }
-
-    caller = ngx_alloc(sizeof(ngx_http_im_caller_t), callers->log);
-    if (caller == NULL) {
-        return NULL;
-    }
-
-    caller->node.key = key;
-    caller->jobs = 1;
-    caller->held = 0;
-    caller->flows = NULL;
-
-    ngx_rbtree_insert(&callers->callers, &caller->node);
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, callers->log, 0,
-                   "im caller:%p create, idle:%ui", caller, callers->nidle);
-
-    return caller;
-}
-
-
-static ngx_http_im_caller_t *
-ngx_http_im_caller_find(ngx_http_im_callers_t *callers, ngx_rbtree_key_t key)
-{
-    ngx_rbtree_node_t  *node;
-
-    node = callers->callers.root;
-
-    while (node != &callers->sentinel) {
-
-        if (key == node->key) {
-            return (ngx_http_im_caller_t *)
-                       ((u_char *) node - offsetof(ngx_http_im_caller_t,
-                                                   node));
-        }
-
-        node = (key < node->key) ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-void
-ngx_http_im_caller_release(ngx_http_im_callers_t *callers,
-    ngx_http_im_caller_t *caller)
-{
-    ngx_queue_t  *q;
-
-    if (--caller->jobs) {
-        return;
-    }
-
-    ngx_queue_insert_head(&callers->idle, &caller->idle);
-
-    if (++callers->nidle <= NGX_HTTP_IM_CALLERS_IDLE) {
-        return;
-    }
-
-    q = ngx_queue_last(&callers->idle);
-
-    ngx_http_im_caller_free(callers,
-                            ngx_queue_data(q, ngx_http_im_caller_t, idle));
-}
-
-
-/* it has no job, so no command is in any of its flows */
-
-static void
-ngx_http_im_caller_free(ngx_http_im_callers_t *callers,
-    ngx_http_im_caller_t *caller)
-{
-    ngx_http_im_flow_t  *flow, *next;
-
-    ngx_queue_remove(&caller->idle);
-    callers->nidle--;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, callers->log, 0,
-                   "im caller:%p free, idle:%ui", caller, callers->nidle);
-
-    ngx_rbtree_delete(&callers->callers, &caller->node);
-
-    for (flow = caller->flows; flow; flow = next) {
-        next = flow->next;
-
-        if (flow->is_parked) {
-            ngx_queue_remove(&flow->parked);
-        }
-
-        ngx_free(flow);
-    }
-
-    ngx_free(caller);
-}
-
-
-size_t
-ngx_http_im_caller_size(ngx_http_im_caller_t *caller)
-{
-    size_t               size;
-    ngx_http_im_flow_t  *flow;
-
-    for (size = 0, flow = caller->flows; flow; flow = flow->next) {
-        size += flow->size;
-    }
-
-    return size;
-}
-
-
 void
 ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
-    ngx_http_im_stat_t *stat)
+    ngx_http_im_stat_t *stat, size_t *total)
 {
     ngx_memzero(sched, sizeof(ngx_http_im_sched_t));
 
     sched->flush = flush;
     sched->stat = stat;
+    sched->total = total;
 
     ngx_queue_init(&sched->parked);
 
@@ -306,15 +147,14 @@ ngx_http_im_sched_next(ngx_http_im_sched_t *sched)
     sched->in_flight += cmd->charge;
     sched->now = flow->node.key;
 
-    ngx_rbtree_delete(&sched->starts, &flow->node);
+    ngx_http_im_flow_remove(sched, flow);
     ngx_queue_remove(&cmd->queue);
 
     flow->finish += cmd->charge;
+    flow->most += cmd->most;
     ngx_http_im_flow_count(sched, flow, cmd, -1);
 
-    if (!ngx_queue_empty(&flow->waiting)) {
-        ngx_http_im_flow_insert(sched, flow);
-    }
+    ngx_http_im_flow_insert(sched, flow);
 
     return cmd;
 }
@@ -336,8 +176,11 @@ ngx_http_im_flow_release(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
     }
 
     sched->in_flight -= cmd->charge;
+    flow->most -= cmd->most;
     cmd->charge = 0;
     cmd->time = 0;
+
+    ngx_http_im_flow_insert(sched, flow);
 
     if (ngx_http_im_sched_ready(sched)) {
         ngx_post_event(sched->flush, &ngx_posted_events);
@@ -360,11 +203,11 @@ ngx_http_im_flow_mean(ngx_http_im_flow_t *flow, size_t size)
 
     if (flow->mean >= NGX_HTTP_IM_SCHED_LARGE) {
         flow->mean -= (flow->mean - size) / NGX_HTTP_IM_SCHED_FORGET;
-        return;
-    }
 
-    flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
-    flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
+    } else {
+        flow->mean -= flow->mean / NGX_HTTP_IM_SCHED_WEIGHT;
+        flow->mean += size / NGX_HTTP_IM_SCHED_WEIGHT;
+    }
 }
 
 
@@ -392,13 +235,10 @@ ngx_http_im_flow_time(ngx_http_im_flow_t *flow, size_t time)
 void
 ngx_http_im_flow_push(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
-    if (ngx_queue_empty(&cmd->flow->waiting)) {
-        ngx_http_im_flow_insert(sched, cmd->flow);
-    }
-
     cmd->number = ++cmd->flow->number;
     ngx_queue_insert_tail(&cmd->flow->waiting, &cmd->queue);
 
+    ngx_http_im_flow_insert(sched, cmd->flow);
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }
 
@@ -408,10 +248,6 @@ ngx_http_im_flow_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 {
     ngx_queue_t        *q;
     ngx_http_im_cmd_t  *first;
-
-    if (ngx_queue_empty(&cmd->flow->waiting)) {
-        ngx_http_im_flow_insert(sched, cmd->flow);
-    }
 
     /* behind those that came back before it and were pushed before it */
 
@@ -430,6 +266,7 @@ ngx_http_im_flow_return(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 
     ngx_queue_insert_tail(q, &cmd->queue);
 
+    ngx_http_im_flow_insert(sched, cmd->flow);
     ngx_http_im_flow_count(sched, cmd->flow, cmd, 1);
 }
 
@@ -445,8 +282,8 @@ ngx_http_im_flow_drop(ngx_http_im_sched_t *sched, ngx_http_im_cmd_t *cmd)
 
     ngx_http_im_flow_count(sched, cmd->flow, cmd, -1);
 
-    if (ngx_queue_empty(&cmd->flow->waiting) && !cmd->flow->is_parked) {
-        ngx_rbtree_delete(&sched->starts, &cmd->flow->node);
+    if (ngx_queue_empty(&cmd->flow->waiting)) {
+        ngx_http_im_flow_remove(sched, cmd->flow);
     }
 }
 
@@ -464,8 +301,8 @@ ngx_http_im_flow_remember(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
     if (flow->is_parked) {
         ngx_queue_remove(&flow->parked);
 
-    } else if (!ngx_queue_empty(&flow->waiting)) {
-        ngx_rbtree_delete(&sched->starts, &flow->node);
+    } else {
+        ngx_http_im_flow_remove(sched, flow);
     }
 
     flow->is_parked = 1;
@@ -505,10 +342,8 @@ ngx_http_im_sched_timer_handler(ngx_event_t *ev)
         ngx_queue_remove(q);
         flow->is_parked = 0;
 
-        if (!ngx_queue_empty(&flow->waiting)) {
-            ngx_http_im_flow_insert(sched, flow);
-            ngx_post_event(sched->flush, &ngx_posted_events);
-        }
+        ngx_http_im_flow_insert(sched, flow);
+        ngx_post_event(sched->flush, &ngx_posted_events);
     }
 }
 
@@ -529,13 +364,28 @@ ngx_http_im_flow_is_remembered(ngx_http_im_flow_t *flow)
 }
 
 
-/* a flow that was empty for a while has saved up nothing */
+/*
+ * If a command of it waits and may be written.  A flow that was empty for a
+ * while has saved up nothing.
+ */
 
 static void
 ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
 {
-    if (flow->is_parked) {
+    ngx_queue_t        *q;
+    ngx_http_im_cmd_t  *cmd;
+
+    if (flow->is_in || flow->is_parked || ngx_queue_empty(&flow->waiting)) {
         return;
+    }
+
+    if (flow->most) {
+        q = ngx_queue_head(&flow->waiting);
+        cmd = ngx_queue_data(q, ngx_http_im_cmd_t, queue);
+
+        if (flow->most + cmd->most > NGX_HTTP_IM_SCHED_MOST) {
+            return;
+        }
     }
 
     if ((ngx_int_t) (flow->finish - sched->now) < 0) {
@@ -545,6 +395,17 @@ ngx_http_im_flow_insert(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
     flow->node.key = flow->finish;
 
     ngx_rbtree_insert(&sched->starts, &flow->node);
+    flow->is_in = 1;
+}
+
+
+static void
+ngx_http_im_flow_remove(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow)
+{
+    if (flow->is_in) {
+        ngx_rbtree_delete(&sched->starts, &flow->node);
+        flow->is_in = 0;
+    }
 }
 
 
@@ -560,6 +421,7 @@ ngx_http_im_flow_count(ngx_http_im_sched_t *sched, ngx_http_im_flow_t *flow,
 
     flow->size += len;
     sched->size += len;
+    *sched->total += len;
 
     ngx_http_im_stat_add(sched->stat, NGX_HTTP_IM_STAT_WAITING, sign);
     ngx_http_im_stat_add(sched->stat, NGX_HTTP_IM_STAT_WAITING_BYTES, len);

@@ -29,6 +29,10 @@
  * difference is corrected in the finish tag when the reply has come.  If Redis
  * took long for it, that counts as bytes, too: so one slow command at a time
  * is in flight.
+ *
+ * Redis holds what a connection has not yet read.  So of one flow there are
+ * never more commands in flight than their replies could have a number of
+ * bytes, whatever is expected.
  */
 
 typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
@@ -37,16 +41,19 @@ typedef struct ngx_http_im_caller_s  ngx_http_im_caller_t;
 struct ngx_http_im_flow_s {
     ngx_rbtree_node_t        node;       /* key: start tag of its head */
     ngx_queue_t              waiting;    /* commands; if any, node is in,
-                                            unless the flow is parked */
+                                            unless the flow is parked, or has
+                                            too much in flight */
     ngx_queue_t              parked;
     ngx_uint_t               finish;     /* tag of the last one taken */
     ngx_uint_t               number;     /* of the last command pushed */
     size_t                   size;       /* of the commands that wait */
     size_t                   mean;       /* of a reply */
     size_t                   time;       /* of Redis, for a command */
+    size_t                   most;       /* that replies in flight may have */
     ngx_msec_t               remembered; /* until then: it broke a conn */
     unsigned                 breaks:1;   /* remembered is set */
     unsigned                 is_parked:1;
+    unsigned                 is_in:1;    /* node is */
     void                    *sched;
     ngx_http_im_flow_t      *next;       /* of the same caller */
 };
@@ -57,6 +64,7 @@ typedef struct {
     ngx_rbtree_node_t        sentinel;
     ngx_uint_t               now;        /* virtual time, in bytes */
     size_t                   size;       /* of the commands that wait */
+    size_t                  *total;      /* the same, of all nodes */
     size_t                   in_flight;  /* bytes, as charged */
     ngx_queue_t              parked;     /* flows, the first is due first */
     ngx_event_t              timer;      /* cancelable: it is due */
@@ -100,12 +108,16 @@ ngx_http_im_caller_t *ngx_http_im_caller_get(ngx_http_im_callers_t *callers,
 void ngx_http_im_caller_release(ngx_http_im_callers_t *callers,
     ngx_http_im_caller_t *caller);
 
+/* a node is gone: its flows, in which no command is, are freed */
+void ngx_http_im_callers_forget(ngx_http_im_callers_t *callers,
+    ngx_http_im_sched_t *sched);
+
 /* bytes of commands that the caller has waiting, at all nodes */
 size_t ngx_http_im_caller_size(ngx_http_im_caller_t *caller);
 
 
 void ngx_http_im_sched_init(ngx_http_im_sched_t *sched, ngx_event_t *flush,
-    ngx_http_im_stat_t *stat);
+    ngx_http_im_stat_t *stat, size_t *total);
 void ngx_http_im_sched_close(ngx_http_im_sched_t *sched);
 
 /* the caller's flow at a node; NULL when out of memory */

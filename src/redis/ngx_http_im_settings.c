@@ -342,7 +342,7 @@ ngx_http_im_settings_log(const ngx_str_t *store, ngx_str_t *server,
     if (unmet & NGX_HTTP_IM_UNMET_CLUSTER) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "im store \"%V\": %V is not used, it is in cluster mode "
-                      "(cluster-enabled yes), which is not supported",
+                      "(cluster-enabled yes); set \"cluster on\"",
                       store, server);
         return;
     }

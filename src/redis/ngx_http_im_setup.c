@@ -12,6 +12,7 @@ typedef struct {
     ngx_http_im_setup_handler_pt     handler;
     ngx_http_im_cmd_t               *trials;     /* the first one */
     ngx_http_im_cmd_t               *settings;   /* first one that asks */
+    ngx_http_im_cmd_t               *slots;      /* CLUSTER SLOTS, or NULL */
     ngx_str_t                        refused;
 } ngx_http_im_setup_ctx_t;
 
@@ -38,7 +39,7 @@ static void ngx_http_im_setup_job_handler(ngx_http_im_job_t *job);
 ngx_int_t
 ngx_http_im_setup_start(ngx_http_im_conn_t *conn,
     const ngx_http_im_redis_conf_t *conf, ngx_http_im_jobs_t *jobs,
-    ngx_http_im_setup_handler_pt handler)
+    ngx_uint_t slots, ngx_http_im_setup_handler_pt handler)
 {
     ngx_http_im_cmd_t        **trials;
     ngx_http_im_setup_ctx_t   *ctx;
@@ -49,6 +50,10 @@ ngx_http_im_setup_start(ngx_http_im_conn_t *conn,
     }
 
     ngx_http_im_setup_add(conf, &conn->job->pipeline);
+
+    if (slots) {
+        ctx->slots = ngx_http_im_cmd_add_slots(&conn->job->pipeline);
+    }
 
     trials = conn->job->pipeline.last;
 
@@ -116,13 +121,7 @@ ngx_http_im_setup_add(const ngx_http_im_redis_conf_t *conf,
     ngx_str_t   argv[3];
     ngx_uint_t  i;
 
-    if (conf->password.len) {
-        ngx_str_set(&argv[0], "AUTH");
-        argv[1] = conf->username.len ? conf->username : conf->password;
-        argv[2] = conf->password;
-        ngx_http_im_cmd_add(p, NGX_HTTP_IM_SETUP, 0, argv,
-                            conf->username.len ? 3 : 2);
-    }
+    ngx_http_im_auth_add(&conf->auth, p);
 
     if (conf->database) {
         ngx_str_set(&argv[0], "SELECT");
@@ -254,6 +253,11 @@ ngx_http_im_setup_job_handler(ngx_http_im_job_t *job)
         }
     }
 
+    if (ctx->conf->cluster) {
+        setup.unmet &= ~NGX_HTTP_IM_UNMET_CLUSTER;
+        setup.slots = ctx->slots ? &ctx->slots->reply : NULL;
+    }
+
     setup.refused = &ctx->refused;
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, conn->endpoint->log, 0,
                    "im conn:%p setup job:%p done, unmet:%xi error:%p",
@@ -341,7 +345,7 @@ ngx_http_im_setup_publish(ngx_http_im_setup_ctx_t *ctx,
     ngx_log_error(NGX_LOG_WARN, endpoint->log, 0,
                   "im store \"%V\": %V refuses to publish events: streams "
                   "are not told of messages: \"%V\"",
-                  endpoint->store, ctx->conn->peer.name, &words);
+                  endpoint->store, ctx->conn->open.peer.name, &words);
 }
 
 

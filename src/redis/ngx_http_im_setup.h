@@ -22,6 +22,7 @@
 typedef struct {
     ngx_str_t     *error;       /* of a command that was refused, or NULL */
     ngx_str_t     *refused;     /* commands that need a right, in words */
+    ngx_http_im_reply_t  *slots;    /* to CLUSTER SLOTS, or NULL */
     ngx_uint_t     unmet;       /* see ngx_http_im_settings.h, as bits */
     ngx_uint_t     evicts;      /* the server may evict keys */
     size_t         limit;       /* of its replies, if it is too low, or 0 */
@@ -33,13 +34,13 @@ typedef void (*ngx_http_im_setup_handler_pt)(ngx_http_im_conn_t *conn,
 
 
 /*
- * Sends the setup of a new connection, or asks for the settings alone.  The
- * handler is called once, unless the connection is closed before.  NGX_ERROR
- * when out of memory.
+ * Sends the setup of a new connection, which asks a cluster for its slots
+ * where slots is set, or asks for the settings alone.  The handler is called
+ * once, unless the connection is closed before.  NGX_ERROR when out of memory.
  */
 ngx_int_t ngx_http_im_setup_start(ngx_http_im_conn_t *conn,
     const ngx_http_im_redis_conf_t *conf, ngx_http_im_jobs_t *jobs,
-    ngx_http_im_setup_handler_pt handler);
+    ngx_uint_t slots, ngx_http_im_setup_handler_pt handler);
 ngx_int_t ngx_http_im_setup_check(ngx_http_im_conn_t *conn,
     const ngx_http_im_redis_conf_t *conf, ngx_http_im_jobs_t *jobs,
     ngx_http_im_setup_handler_pt handler);

@@ -1,16 +1,9 @@
 
 #include "ngx_http_im_store.h"
-#include "ngx_http_im_clock.h"
-#include "ngx_http_im_node.h"
 
 
 /* bytes of commands that wait */
 #define NGX_HTTP_IM_WAITING_MAX   (64 * 1024 * 1024)
-
-#define NGX_HTTP_IM_READ_BUFFER   65536
-
-/* ms by which a timer of a busy worker may well be late */
-#define NGX_HTTP_IM_STORE_LATE    100
 
 
 static ngx_int_t ngx_http_im_store_init(ngx_http_im_store_t *store,
@@ -22,18 +15,23 @@ static const char *ngx_http_im_store_overload(ngx_http_im_store_t *store,
 static const char *ngx_http_im_store_route(ngx_http_im_job_t *job);
 static void ngx_http_im_store_refuse(ngx_http_im_job_t *job,
     const char *reason);
-static void ngx_http_im_store_timer_handler(ngx_event_t *ev);
-static void ngx_http_im_store_timer_add(ngx_http_im_store_t *store,
-    ngx_msec_t ms);
-static void ngx_http_im_store_late(ngx_http_im_store_t *store,
-    ngx_msec_t late);
-static void ngx_http_im_store_timer_set(ngx_http_im_store_t *store);
+static void ngx_http_im_store_read(void *data);
+static ngx_msec_t ngx_http_im_store_check(void *data);
+static void ngx_http_im_store_expired(void *data, ngx_http_im_job_t *job);
+
+
+static const ngx_http_im_deadlines_handlers_t
+    ngx_http_im_store_deadlines_handlers =
+{
+    ngx_http_im_store_read,
+    ngx_http_im_store_check,
+    ngx_http_im_store_expired
+};
 
 
 ngx_http_im_store_t *
 ngx_http_im_store_get(ngx_http_im_redis_conf_t *conf)
 {
-    ngx_uint_t            i;
     ngx_http_im_store_t  *store;
 
     if (conf->store) {
@@ -49,10 +47,13 @@ ngx_http_im_store_get(ngx_http_im_redis_conf_t *conf)
     conf->store = store;
 
     ngx_http_im_stat_set(conf->stat, NGX_HTTP_IM_STAT_CONNECTIONS,
-                         store->nnodes * conf->connections);
+                         conf->servers.nelts * conf->connections);
 
-    for (i = 0; i < store->nnodes; i++) {
-        ngx_http_im_node_connect(&store->nodes[i]);
+    if (store->cluster) {
+        ngx_http_im_cluster_start(store->cluster);
+
+    } else {
+        ngx_http_im_node_connect(store->nodes.elts[0]);
     }
 
     return store;
@@ -63,19 +64,9 @@ static ngx_int_t
 ngx_http_im_store_init(ngx_http_im_store_t *store,
     ngx_http_im_redis_conf_t *conf)
 {
-    u_char                *buf;
-    ngx_uint_t             i;
-    ngx_http_im_server_t  *server;
+    ngx_uint_t  max;
 
     store->conf = conf;
-    store->nnodes = conf->servers.nelts;
-
-    ngx_queue_init(&store->deadlines);
-
-    store->timer.handler = ngx_http_im_store_timer_handler;
-    store->timer.data = store;
-    store->timer.log = ngx_cycle->log;
-    store->timer.cancelable = 1;
 
     if (ngx_http_im_jobs_init(&store->jobs, conf->stat, ngx_cycle->log)
         != NGX_OK)
@@ -83,33 +74,43 @@ ngx_http_im_store_init(ngx_http_im_store_t *store,
         return NGX_ERROR;
     }
 
-    buf = ngx_palloc(ngx_cycle->pool, NGX_HTTP_IM_READ_BUFFER);
-    store->nodes = ngx_pcalloc(ngx_cycle->pool, store->nnodes
-                                                * sizeof(ngx_http_im_node_t));
+    ngx_http_im_deadlines_init(&store->deadlines, conf->timeout,
+                               &ngx_http_im_store_deadlines_handlers, store,
+                               &store->jobs);
 
-    if (buf == NULL || store->nodes == NULL) {
+    max = 1;
+
+    if (conf->cluster) {
+
+        /* three quarters of what a worker has are left to clients */
+
+        max = ngx_cycle->connection_n / 4 / conf->connections;
+        max = ngx_max(max, conf->servers.nelts);
+        max = ngx_min(max, NGX_HTTP_IM_NODES_MAX);
+    }
+
+    /* number 0 is no node of a cluster */
+
+    if (ngx_http_im_nodes_init(&store->nodes, conf, &store->jobs, max,
+                               conf->cluster)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    server = conf->servers.elts;
-
-    for (i = 0; i < store->nnodes; i++) {
-        if (ngx_http_im_node_init(&store->nodes[i], conf, &server[i],
-                                  &store->jobs, buf, NGX_HTTP_IM_READ_BUFFER)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (conf->cluster) {
+        store->cluster = ngx_http_im_cluster_create(&store->nodes);
+        return store->cluster ? NGX_OK : NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_im_nodes_add(&store->nodes, conf->servers.elts)
+           ? NGX_OK : NGX_ERROR;
 }
 
 
 void
 ngx_http_im_store_close(ngx_http_im_redis_conf_t *conf)
 {
-    ngx_uint_t            i;
     ngx_http_im_store_t  *store;
 
     store = conf->store;
@@ -118,21 +119,15 @@ ngx_http_im_store_close(ngx_http_im_redis_conf_t *conf)
         return;
     }
 
-    for (i = 0; i < store->nnodes; i++) {
-        ngx_http_im_node_exit(&store->nodes[i]);
+    ngx_http_im_nodes_exit(&store->nodes);
+
+    if (store->cluster) {
+        ngx_http_im_cluster_exit(store->cluster);
     }
 
-    ngx_http_im_jobs_destroy(&store->deadlines);
+    ngx_http_im_jobs_destroy(&store->deadlines.jobs);
     ngx_http_im_jobs_free(&store->jobs);
-}
-
-
-/* a configuration has one server today: any key is there */
-
-ngx_http_im_node_t *
-ngx_http_im_store_node(ngx_http_im_store_t *store, ngx_http_im_cmd_t *cmd)
-{
-    return &store->nodes[0];
+    ngx_http_im_nodes_free(&store->nodes);
 }
 
 
@@ -145,6 +140,7 @@ ngx_http_im_store_job(ngx_http_im_store_t *store)
 
     if (job) {
         job->store = store;
+        job->one_tag = (store->cluster != NULL);
     }
 
     return job;
@@ -190,14 +186,19 @@ ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller)
     job->submitted = ngx_current_msec;
     job->queued = 1;
 
-    /* the last command's node is told that the job is complete */
-
     node = NULL;
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
+        if (cmd->node == NULL) {
+            ngx_http_im_cluster_wait(store->cluster, cmd);
+            continue;
+        }
+
+        /* the last command's node is told that the job is complete */
+
         if (node && node != cmd->node) {
-            ngx_http_im_node_submitted(node);
+            ngx_post_event(&node->flush, &ngx_posted_events);
         }
 
         node = cmd->node;
@@ -226,10 +227,7 @@ ngx_http_im_store_begin(ngx_http_im_job_t *job, ngx_str_t *caller)
         return NGX_DECLINED;
     }
 
-    job->timed = 1;
-    job->deadline = ngx_http_im_clock_msec() + store->conf->timeout;
-    ngx_queue_insert_tail(&store->deadlines, &job->queue);
-    ngx_http_im_store_timer_set(store);
+    ngx_http_im_deadlines_add(&store->deadlines, job);
 
     job->caller = ngx_http_im_caller_get(&store->jobs.callers, caller);
 
@@ -256,16 +254,11 @@ static const char *
 ngx_http_im_store_overload(ngx_http_im_store_t *store,
     ngx_http_im_caller_t *caller)
 {
-    size_t      size;
-    ngx_uint_t  i, max;
+    ngx_uint_t  max;
 
     max = store->conf->max_pending;
 
-    for (size = 0, i = 0; i < store->nnodes; i++) {
-        size += store->nodes[i].sched.size;
-    }
-
-    if (store->jobs.n > max || size > NGX_HTTP_IM_WAITING_MAX) {
+    if (store->jobs.n > max || store->jobs.waiting > NGX_HTTP_IM_WAITING_MAX) {
         return "too many requests are pending";
     }
 
@@ -279,11 +272,15 @@ ngx_http_im_store_overload(ngx_http_im_store_t *store,
 }
 
 
-/* every command gets its node and flow; or why none of them may wait */
+/*
+ * Every command gets its node and flow, or none if it must wait for its node
+ * to be known; or why none of the commands may be queued.
+ */
 
 static const char *
 ngx_http_im_store_route(ngx_http_im_job_t *job)
 {
+    const char           *reason;
     ngx_http_im_cmd_t    *cmd;
     ngx_http_im_flow_t   *flow;
     ngx_http_im_node_t   *node, *last;
@@ -295,7 +292,20 @@ ngx_http_im_store_route(ngx_http_im_job_t *job)
 
     for (cmd = job->pipeline.first; cmd; cmd = cmd->next) {
 
-        node = ngx_http_im_store_node(store, cmd);
+        cmd->job = job;
+
+        node = store->cluster ? ngx_http_im_cluster_node(store->cluster, cmd)
+                              : store->nodes.elts[0];
+
+        if (node == NULL) {
+            reason = ngx_http_im_cluster_reason(store->cluster);
+
+            if (reason) {
+                return reason;
+            }
+
+            continue;
+        }
 
         if (node != last) {
 
@@ -312,7 +322,6 @@ ngx_http_im_store_route(ngx_http_im_job_t *job)
             last = node;
         }
 
-        cmd->job = job;
         cmd->node = node;
         cmd->flow = flow;
     }
@@ -351,10 +360,7 @@ ngx_http_im_store_release(ngx_http_im_job_t *job)
     job->released = 1;
 
     if (job->timed) {
-        job->timed = 0;
-        ngx_queue_remove(&job->queue);
-        job->store->timer.cancelable =
-                                   ngx_queue_empty(&job->store->deadlines);
+        ngx_http_im_deadlines_remove(&job->store->deadlines, job);
     }
 
     if (job->posted) {
@@ -372,172 +378,28 @@ ngx_http_im_store_release(ngx_http_im_job_t *job)
 }
 
 
-/*
- * One timer for all jobs: they have the same timeout, so the queue is in the
- * order of deadlines.  While there are jobs it must keep a worker that was
- * told to quit from leaving, so it is not cancelable then.
- */
-
 static void
-ngx_http_im_store_timer_set(ngx_http_im_store_t *store)
+ngx_http_im_store_read(void *data)
 {
-    ngx_queue_t        *q;
-    ngx_msec_int_t      ms;
-    ngx_http_im_job_t  *job;
+    ngx_http_im_store_t  *store = data;
 
-    store->timer.cancelable = 0;
+    ngx_http_im_nodes_read(&store->nodes);
+}
 
-    if (store->timer.timer_set) {
-        return;
-    }
 
-    q = ngx_queue_head(&store->deadlines);
-    job = ngx_queue_data(q, ngx_http_im_job_t, queue);
+static ngx_msec_t
+ngx_http_im_store_check(void *data)
+{
+    ngx_http_im_store_t  *store = data;
 
-    ms = (ngx_msec_int_t) (job->deadline - ngx_current_msec);
-
-    ngx_http_im_store_timer_add(store, ms > 0 ? ms : 1);
+    return ngx_http_im_nodes_check(&store->nodes);
 }
 
 
 static void
-ngx_http_im_store_timer_handler(ngx_event_t *ev)
+ngx_http_im_store_expired(void *data, ngx_http_im_job_t *job)
 {
-    ngx_uint_t            i;
-    ngx_msec_t            next;
-    ngx_queue_t          *q;
-    ngx_http_im_job_t    *job;
-    ngx_http_im_store_t  *store;
-
-    store = ev->data;
-
-    ngx_http_im_store_late(store, ngx_current_msec - store->due);
-
-    while (!ngx_queue_empty(&store->deadlines)) {
-        q = ngx_queue_head(&store->deadlines);
-        job = ngx_queue_data(q, ngx_http_im_job_t, queue);
-
-        if ((ngx_msec_int_t) (job->deadline - ngx_current_msec) > 0) {
-            break;
-        }
-
-        ngx_queue_remove(q);
-        job->timed = 0;
-
-        if (job->posted) {
-            /* its round is over, the handler is about to run */
-            continue;
-        }
-
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, store->jobs.log, 0,
-                       "im job:%p expired, outstanding:%ui",
-                       job, job->outstanding);
-
-        job->expired = 1;
-        job->reason = "no answer in time";
-
-        ngx_http_im_stat_inc(store->jobs.stat, NGX_HTTP_IM_STAT_TIMEOUTS);
-        ngx_http_im_job_drop_waiting(job);
-        ngx_http_im_job_post(job);
-    }
-
-    /* a server that has commands in flight and completes none is stuck */
-
-    next = NGX_TIMER_INFINITE;
-
-    for (i = 0; i < store->nnodes; i++) {
-        next = ngx_min(next, ngx_http_im_node_check(&store->nodes[i]));
-    }
-
-    if (!ngx_queue_empty(&store->deadlines)) {
-        ngx_http_im_store_timer_set(store);
-        return;
-    }
-
-    store->timer.cancelable = 1;
-
-    if (next != NGX_TIMER_INFINITE) {
-        ngx_http_im_store_timer_add(store, next);
-    }
-}
-
-
-static void
-ngx_http_im_store_timer_add(ngx_http_im_store_t *store, ngx_msec_t ms)
-{
-    store->due = ngx_current_msec + ms;
-
-    ngx_add_timer(&store->timer, ms);
-}
-
-
-/*
- * Before jobs expire, what has arrived is read.  If the timer comes late, this
- * worker was busy with something else: jobs that are due get that time again,
- * once, at most as much as they had.
- */
-
-static void
-ngx_http_im_store_late(ngx_http_im_store_t *store, ngx_msec_t late)
-{
-    ngx_uint_t          i;
-    ngx_msec_t          deadline;
-    ngx_queue_t        *q, *next, due;
-    ngx_http_im_job_t  *job;
-
-    if (ngx_queue_empty(&store->deadlines)) {
-        return;
-    }
-
-    q = ngx_queue_head(&store->deadlines);
-    job = ngx_queue_data(q, ngx_http_im_job_t, queue);
-
-    if ((ngx_msec_int_t) (job->deadline - ngx_current_msec) > 0) {
-        return;
-    }
-
-    for (i = 0; i < store->nnodes; i++) {
-        ngx_http_im_node_read(&store->nodes[i]);
-    }
-
-    if ((ngx_msec_int_t) late < NGX_HTTP_IM_STORE_LATE) {
-        return;
-    }
-
-    deadline = ngx_current_msec + ngx_min(late, store->conf->timeout);
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, store->jobs.log, 0,
-                   "im store late:%M deadline:%M", late, deadline);
-
-    ngx_queue_init(&due);
-
-    for (q = ngx_queue_head(&store->deadlines);
-         q != ngx_queue_sentinel(&store->deadlines);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        job = ngx_queue_data(q, ngx_http_im_job_t, queue);
-
-        if ((ngx_msec_int_t) (job->deadline - deadline) > 0) {
-            break;
-        }
-
-        if (!job->late) {
-            job->late = 1;
-            job->deadline = deadline;
-
-            ngx_queue_remove(q);
-            ngx_queue_insert_tail(&due, q);
-        }
-    }
-
-    /* before q, the first that is due after them */
-
-    while (!ngx_queue_empty(&due)) {
-        next = ngx_queue_head(&due);
-        ngx_queue_remove(next);
-        ngx_queue_insert_tail(q, next);
-    }
+    ngx_http_im_job_drop_waiting(job);
 }
 
 

@@ -5,9 +5,10 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_event.h>
 
-#include "ngx_http_im_job.h"
+#include "ngx_http_im_cluster.h"
+#include "ngx_http_im_deadlines.h"
+#include "ngx_http_im_nodes.h"
 
 
 /*
@@ -19,18 +20,10 @@
 struct ngx_http_im_store_s {
     const ngx_http_im_redis_conf_t  *conf;
     ngx_http_im_jobs_t         jobs;
-    ngx_http_im_node_t        *nodes;
-    ngx_uint_t                 nnodes;
-
-    ngx_queue_t                deadlines;     /* jobs, the earliest first */
-    ngx_event_t                timer;         /* of the first deadline */
-    ngx_msec_t                 due;           /* when it should expire */
+    ngx_http_im_nodes_t        nodes;
+    ngx_http_im_cluster_t     *cluster;       /* NULL: there is one node */
+    ngx_http_im_deadlines_t    deadlines;
 };
-
-
-/* the node that holds the command's key */
-ngx_http_im_node_t *ngx_http_im_store_node(ngx_http_im_store_t *store,
-    ngx_http_im_cmd_t *cmd);
 
 
 #endif /* _NGX_HTTP_IM_STORE_H_INCLUDED_ */

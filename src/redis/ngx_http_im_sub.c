@@ -101,13 +101,17 @@ ngx_http_im_sub_create(const ngx_http_im_redis_conf_t *conf,
     ngx_http_im_conn_log_init(&sub->log, ngx_cycle->log);
 
     sub->pool = ngx_create_pool(4096, ngx_cycle->log);
-    sub->stat = ngx_pcalloc(ngx_cycle->pool, sizeof(ngx_http_im_stat_t));
+    sub->stat = ngx_http_im_stat_create(ngx_cycle->pool, &conf->name,
+                                        NGX_HTTP_IM_STAT_STORE);
 
     endpoint = &sub->endpoint;
     endpoint->handlers = &ngx_http_im_sub_conn_handlers;
     endpoint->data = sub;
     endpoint->store = (ngx_str_t *) &conf->name;
+    endpoint->role = "";
     endpoint->connect_timeout = conf->connect_timeout;
+    endpoint->tls = conf->tls.enable ? (ngx_http_im_tls_t *) &conf->tls : NULL;
+    endpoint->pool = ngx_cycle->pool;
     endpoint->buf = ngx_palloc(ngx_cycle->pool, NGX_HTTP_IM_SUB_BUFFER);
     endpoint->size = NGX_HTTP_IM_SUB_BUFFER;
     endpoint->stat = sub->stat;
@@ -167,10 +171,11 @@ ngx_http_im_sub_close(ngx_http_im_sub_t *sub)
 }
 
 
-ngx_uint_t
-ngx_http_im_sub_is_open(ngx_http_im_sub_t *sub)
+void
+ngx_http_im_sub_exit(ngx_http_im_sub_t *sub)
 {
-    return sub->open;
+    ngx_http_im_sub_close(sub);
+    ngx_destroy_pool(sub->pool);
 }
 
 
@@ -216,13 +221,7 @@ ngx_http_im_sub_ready(ngx_http_im_conn_t *conn)
 
     ngx_http_im_pipeline_init(&p, sub->pool);
 
-    if (conf->password.len) {
-        ngx_str_set(&argv[0], "AUTH");
-        argv[1] = conf->username.len ? conf->username : conf->password;
-        argv[2] = conf->password;
-        ngx_http_im_cmd_add(&p, NGX_HTTP_IM_SETUP, 0, argv,
-                            conf->username.len ? 3 : 2);
-    }
+    ngx_http_im_auth_add(&conf->auth, &p);
 
     ngx_str_set(&argv[0], "INFO");
     ngx_http_im_cmd_add(&p, NGX_HTTP_IM_SETUP, 0, argv, 1);

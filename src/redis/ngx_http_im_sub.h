@@ -48,7 +48,8 @@ void ngx_http_im_sub_open(ngx_http_im_sub_t *sub);
 /* down() is not called */
 void ngx_http_im_sub_close(ngx_http_im_sub_t *sub);
 
-ngx_uint_t ngx_http_im_sub_is_open(ngx_http_im_sub_t *sub);
+/* at the worker's exit */
+void ngx_http_im_sub_exit(ngx_http_im_sub_t *sub);
 
 /* it could not be established the last time */
 ngx_uint_t ngx_http_im_sub_has_failed(ngx_http_im_sub_t *sub);

@@ -4,10 +4,14 @@
 --       limit, "1" to judge only, how many ids there are, id..., the event
 --       channel, if any
 -- reply: "ok", if it judges only "ok " and for each id "0" if it is a member
---        or "1", or the code of a refusal
+--        or "1"; "=" and a head: the id is another name of a 1:1; or the code
+--        of a refusal
 -- More ids than the limit are told by their number alone.
 local head = redis.call('GETRANGE', KEYS[1], 0, 28)
 if head == '' then return 'conv_not_found' end
+local kind = string.sub(head, 1, 1)
+if kind == '3' then return '=' .. redis.call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 local who, limit, count = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[5])
 if who ~= '' and redis.call('HEXISTS', KEYS[2], who) == 0 then
     return 'not_member'
@@ -17,7 +21,7 @@ if who ~= '' and ARGV[2] == '1'
 then
     return 'forbidden'
 end
-if string.sub(head, 1, 1) == '2' then return 'dismissed' end
+if kind == '2' or kind == '5' then return 'dismissed' end
 if count > limit then return 'group_full' end
 local new, was, shown, seq = {}, {}, {}, tonumber(string.sub(head, 2, 16))
 for i = 1, count, 500 do

@@ -2,19 +2,22 @@
 -- KEYS: head, members, settings
 -- ARGV: who takes them out, how many ids there are, id..., the event channel,
 --       if any
--- reply: "ok " and for each id "1" if it was a member or "0", or the code of a
---        refusal; bad_request: the owner is among them
+-- reply: "ok " and for each id "1" if it was a member or "0"; "=" and a head:
+--        the id is another name of a 1:1; or the code of a refusal,
+--        bad_request: the owner is among them
 local call, who, gone, was, stay = redis.call, ARGV[1], {}, {}, {}
 local last, left = 2 + ARGV[2], {}
 local kind = call('GETRANGE', KEYS[1], 0, 0)
 if kind == '' then return 'conv_not_found' end
+if kind == '3' then return '=' .. call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 if call('HEXISTS', KEYS[2], who) == 0 then return 'not_member' end
 local set = call('HMGET', KEYS[3], 'owner', 'users')
 if set[1] ~= who then return 'forbidden' end
 for i = 3, last do
     if ARGV[i] == who then return 'bad_request' end
 end
-if kind == '2' then return 'dismissed' end
+if kind == '2' or kind == '5' then return 'dismissed' end
 for i = 3, last do
     was[i - 2] = call('HEXISTS', KEYS[2], ARGV[i])
     if was[i - 2] == 1 then gone['"' .. ARGV[i] .. '"'] = ARGV[i] end

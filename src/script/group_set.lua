@@ -2,14 +2,17 @@
 -- KEYS: head, members, settings
 -- ARGV: who sets them, for each of the three "1" if it is set or "0", as
 --       "101", and their escaped texts; the event channel, if any
--- reply: "ok", or the code of a refusal
+-- reply: "ok"; "=" and a head: the id is another name of a 1:1; or the code of
+--        a refusal
 local call, who, set = redis.call, ARGV[1], ARGV[2]
 local kind = call('GETRANGE', KEYS[1], 0, 0)
 if kind == '' then return 'conv_not_found' end
+if kind == '3' then return '=' .. call('GET', KEYS[1]) end
+if not KEYS[2] then return {err = 'TRYAGAIN'} end
 if call('HEXISTS', KEYS[2], who) == 0 then return 'not_member' end
 local old = call('HMGET', KEYS[3], 'owner', 'info')
 if old[1] ~= who then return 'forbidden' end
-if kind == '2' then return 'dismissed' end
+if kind == '2' or kind == '5' then return 'dismissed' end
 -- a quote within a text has a backslash before it, so that none of them has
 -- what stands between two of them
 local text = { string.match(old[2],

@@ -7,6 +7,12 @@
 --        but not of a group that the user hides;
 --        all "" where there is no such group or the user is no member
 local user, whole, out, n = ARGV[1], ARGV[2] == '1', {}, 0
+if not KEYS[2] then
+    if redis.call('EXISTS', KEYS[1]) == 1 then
+        return {err = 'TRYAGAIN'}
+    end
+    return whole and {'', '', ''} or {''}
+end
 for i = 1, #KEYS, whole and 3 or 2 do
     local pos, head, set = redis.call('HGET', KEYS[i + 1], user), '', {}
     local hide = pos and string.match(pos, 'h(%d+)$')

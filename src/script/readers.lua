@@ -1,12 +1,18 @@
 -- Up to which message each member has read.
 -- KEYS: head, timeline, and for a group its members and settings
 -- ARGV: who asks, who must be a member, or ""; most members that are told
--- reply: user, id of the message or "", for each in the order of the members;
---        or the code of a refusal
+-- reply: user, first word of the row of the message or "", for each in the
+--        order of the members; "=" and a head: not of the kind that KEYS are
+--        for; or the code of a refusal
 local call, sub = redis.call, string.sub
 local who, members = ARGV[1], KEYS[3]
 local head = call('GETRANGE', KEYS[1], 0, 199)
 if head == '' then return 'conv_not_found' end
+local kind, group = sub(head, 1, 1), members
+if kind ~= '3' and not KEYS[2] then return {err = 'TRYAGAIN'} end
+if kind == '3' or not group and kind ~= '0' then
+    return '=' .. sub(head, 1, 131)
+end
 local ids, pos = {}, {}
 if members then
     if who ~= '' and call('HEXISTS', members, who) == 0 then
@@ -24,7 +30,7 @@ else
     local _, _, a, b = string.find(head, '^([^ ]+) ([^ ]+) ', 71)
     if who ~= '' and who ~= a and who ~= b then return 'not_member' end
     ids, pos = {a, b}, {sub(head, 38, 52), sub(head, 53, 67)}
-    if sub(head, 70, 70) == '1' then
+    if tonumber(sub(head, 70, 70)) % 2 == 1 then
         ids, pos = {b, a}, {pos[2], pos[1]}
     end
 end

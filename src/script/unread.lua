@@ -5,6 +5,10 @@
 -- reply: the sum
 local user, mine, sum = ARGV[1], ARGV[2], 0
 local call, sub = redis.call, string.sub
+if mine == '' and not KEYS[2] then
+    if call('EXISTS', KEYS[1]) == 0 then return 0 end
+    return {err = 'TRYAGAIN'}
+end
 for i = 1, #mine do
     local head = call('GETRANGE', KEYS[i], 1, 66)
     if head ~= '' then

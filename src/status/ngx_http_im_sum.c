@@ -101,6 +101,24 @@ static const ngx_http_im_sum_counter_t  ngx_http_im_sum_counters[] = {
     ngx_http_im_sum_counter("deliveries", NGX_HTTP_IM_STAT_DELIVERIES,
         "Events sent to streams."),
 
+    ngx_http_im_sum_counter("redirects_moved", NGX_HTTP_IM_STAT_MOVED,
+        "Commands of a cluster whose slot belongs to another node."),
+
+    ngx_http_im_sum_counter("redirects_ask", NGX_HTTP_IM_STAT_ASK,
+        "Commands of a cluster whose slot is being moved."),
+
+    ngx_http_im_sum_counter("tries_again", NGX_HTTP_IM_STAT_AGAIN,
+        "Commands of a cluster that were refused for a moment."),
+
+    ngx_http_im_sum_counter("slot_refreshes", NGX_HTTP_IM_STAT_REFRESHES,
+        "Requests to a cluster for its slots."),
+
+    ngx_http_im_sum_counter("tls_failures", NGX_HTTP_IM_STAT_TLS_FAILURES,
+        "Connections whose TLS handshake or certificate failed."),
+
+    ngx_http_im_sum_counter("failovers", NGX_HTTP_IM_STAT_FAILOVERS,
+        "Masters that a Sentinel told in place of another one."),
+
     { ngx_null_string, NULL, 0, NULL }
 };
 

@@ -75,7 +75,8 @@ ngx_http_im_channel_exit(ngx_http_im_channel_t *channel)
 
     /* the store is closed, and its jobs are free: they are not released */
 
-    ngx_http_im_sub_close(channel->sub);
+    ngx_http_im_sub_exit(channel->sub);
+    channel->sub = NULL;
 
     if (channel->tick.timer_set) {
         ngx_del_timer(&channel->tick);

@@ -1,6 +1,7 @@
 
 #include "ngx_http_im_channel_event.h"
 #include "ngx_http_im_channel_tell.h"
+#include "ngx_http_im_event_message.h"
 #include "ngx_http_im_id.h"
 #include "ngx_http_im_join.h"
 #include "ngx_http_im_stream_table.h"

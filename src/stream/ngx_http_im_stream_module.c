@@ -324,7 +324,9 @@ ngx_http_im_stream_publish(ngx_conf_t *cf,
 
     store = ngx_http_im_redis_conf_find(&imcf->stores, &lcf->pass->value);
 
-    if (store == NULL || conf->publish == 0
+    /* of a cluster nobody reads events */
+
+    if (store == NULL || conf->publish == 0 || store->cluster == 1
         || (conf->publish == NGX_CONF_UNSET && !smcf->streams))
     {
         return NGX_CONF_OK;
@@ -361,6 +363,14 @@ ngx_http_im_stream_channel(ngx_conf_t *cf,
         /* there is an error to come */
 
         return NGX_CONF_OK;
+    }
+
+    if (store->cluster == 1 || store->master.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "im_stream needs a store that is one Redis server, "
+                           "\"%V\" has \"%s\"", &conf->pass->value,
+                           store->cluster == 1 ? "cluster" : "sentinel");
+        return NGX_CONF_ERROR;
     }
 
     channel = smcf->channels.elts;

@@ -481,7 +481,7 @@ fuzz_form(ngx_http_im_call_t *call, json_t *json)
 {
     size_t                   i;
     json_t                  *row;
-    json_int_t               n;
+    json_int_t               n, more;
     const char              *s[3];
     const ngx_http_im_op_t  *op;
 
@@ -492,6 +492,12 @@ fuzz_form(ngx_http_im_call_t *call, json_t *json)
                                    "total", &n)
                     == 0);
         fuzz_assert(n >= 0);
+
+    } else if (fuzz_is(op, "import")) {
+        fuzz_assert(json_unpack_ex(json, NULL, JSON_STRICT, "{s:I, s:I}",
+                                   "stored", &n, "skipped", &more)
+                    == 0);
+        fuzz_assert(n >= 0 && more >= 0);
 
     } else if (fuzz_is(op, "conv_list")) {
         fuzz_assert(json_is_array(json));

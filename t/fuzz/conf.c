@@ -308,7 +308,17 @@ fuzz_store(ngx_http_im_redis_conf_t *store)
 
     server = store->servers.elts;
     fuzz_assert(server->text.len);
+
+    if (store->master.len) {
+        fuzz_assert(store->sentinels.nelts && server->naddrs == 0
+                    && server->host.len == 0);
+        server = store->sentinels.elts;
+    }
+
     fuzz_assert(server->host.len || server->naddrs == 1);
+    fuzz_assert(store->sentinel_auth.username.len == 0
+                || store->sentinel_auth.password.len);
+    fuzz_assert(!store->tls.enable && !store->tls.sentinel);
 
     fuzz_assert(store->database >= 0 && store->database <= 1000000);
     fuzz_assert(store->connections >= 1 && store->connections <= 64);
@@ -316,7 +326,7 @@ fuzz_store(ngx_http_im_redis_conf_t *store)
     fuzz_assert(store->timeout >= 1 && store->timeout <= 86400000);
     fuzz_assert(store->connect_timeout >= 1
                 && store->connect_timeout <= 86400000);
-    fuzz_assert(store->username.len == 0 || store->password.len);
+    fuzz_assert(store->auth.username.len == 0 || store->auth.password.len);
     fuzz_assert(store->settings.appendonly <= 1 && store->settings.always <= 1
                 && store->settings.min_replicas <= 1000);
 }
@@ -470,6 +480,13 @@ ngx_int_t
 ngx_http_im_handler_init(ngx_conf_t *cf, ngx_http_im_main_conf_t *imcf)
 {
     return NGX_OK;
+}
+
+
+size_t
+ngx_http_im_body_max(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
+{
+    return 0;
 }
 
 

@@ -11,6 +11,7 @@
 #include "ngx_http_im_cmd.h"
 #include "ngx_http_im_settings.h"
 #include "ngx_http_im_siphash.h"
+#include "ngx_http_im_slots.h"
 
 
 static void
@@ -309,8 +310,38 @@ fuzz_parts(ngx_http_im_head_t *head, ngx_int_t rc, ngx_str_t *all)
         fuzz_inside(&sent.id, all);
         fuzz_inside(&sent.time, all);
         fuzz_inside(&sent.peer, all);
+        fuzz_inside(&sent.shown, all);
         fuzz_assert(sent.seq > 0 && sent.time.len == 13);
     }
+}
+
+
+/* the id of a message as rows have it, and back */
+
+static void
+fuzz_msg_id(ngx_str_t *all)
+{
+    size_t       i;
+    ngx_str_t    id, plain;
+    ngx_pool_t  *pool;
+
+    pool = fuzz_pool();
+    id = *all;
+
+    if (ngx_http_im_msg_id_escape(pool, &id) == NGX_OK) {
+
+        for (i = 0; i < id.len; i++) {
+            fuzz_assert(id.data[i] != ' ');
+        }
+
+        ngx_http_im_msg_id_unescape(&id);
+
+        fuzz_assert(ngx_http_im_json_escape(pool, &plain, all->data, all->len)
+                    == NGX_OK);
+        fuzz_assert(ngx_http_im_str_eq(&id, &plain));
+    }
+
+    ngx_destroy_pool(pool);
 }
 
 
@@ -332,7 +363,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                           riap[NGX_HTTP_IM_PAIR_LEN];
     uint64_t              seq;
     ngx_int_t             rc;
-    ngx_str_t             all, a, b;
+    ngx_str_t             all, a, b, users[2];
     ngx_uint_t            n;
     ngx_http_im_row_t     row;
     ngx_http_im_head_t    head;
@@ -362,8 +393,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_inside(&head.users[0], &all);
             fuzz_inside(&head.users[1], &all);
             fuzz_assert(head.read[0] >= 0 && head.read[1] >= 0);
+            fuzz_assert(head.first <= 1 && head.imported == (head.id.len != 0));
+
+            if (head.id.len) {
+                fuzz_inside(&head.id, &all);
+            }
         }
     }
+
+    if (ngx_http_im_alias_parse(&all, users) == NGX_OK) {
+        fuzz_inside(&users[0], &all);
+        fuzz_inside(&users[1], &all);
+        fuzz_assert(size == 3 + users[0].len + users[1].len);
+        fuzz_assert(ngx_http_im_id_user_valid(&users[0]));
+        fuzz_assert(ngx_http_im_id_user_valid(&users[1]));
+    }
+
+    fuzz_msg_id(&all);
 
     if (ngx_http_im_row_parse(&row, &all) == NGX_OK) {
         fuzz_inside(&row.id, &all);

@@ -40,7 +40,8 @@ static const struct {
     { "unread", "unread" },
     { "user/set", "user_set" },
     { "user/get", "user_get" },
-    { "user/online", "user_online" }
+    { "user/online", "user_online" },
+    { "import", "import" }
 };
 
 

@@ -8,18 +8,23 @@ package Test::IM;
 #     is($r->status, 200);
 #     $t->done;
 #
-# new() takes: workers, conf_main, conf_http, conf_server, conf_im (inside
+# new() takes: cluster (1: a Redis Cluster, or its options; also with IM_CLUSTER
+# in the environment, unless it has options of a single Redis, or one => 'why'),
+# workers, conf_main, conf_http, conf_server, conf_im (inside
 # `location /im/`), store (body of the im_redis block), redis (0: none),
-# redis_args, redis_tcp (1: also listen on $t->redis_port), modules_before,
-# modules_after (files to load around the module), worker_connections,
-# log_format.  In all texts {{dir}}, {{sock}}, {{port}}, {{h2_port}} and
-# {{redis_port}} are filled in.
+# redis_args, redis_tcp (1: also listen on $t->redis_port), tls (1: also listen
+# with TLS on $t->tls_port, or what issue() of Test::IM::TLS takes),
+# modules_before, modules_after (files to load around the module),
+# worker_connections, log_format.  In all texts {{dir}}, {{sock}}, {{port}},
+# {{h2_port}}, {{redis_port}}, {{tls_port}} and {{tls}} (directives for the
+# authority of the tests) are filled in.
 #
 # Every response of a location that has im_pass is checked against
 # docs/openapi.yaml.
 #
 # Environment: IM_NGINX, IM_MODULE, IM_NDK ('' for one that is built in),
-# IM_REDIS_SERVER (the store's program), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
+# IM_REDIS_SERVER (the store's program), IM_TLS (1: nginx uses TLS where a test
+# has "server unix:{{sock}};"), IM_SENTINEL (1: a Sentinel in the same way), IM_DEBUG, IM_VALGRIND, IM_KEEP (leave
 # the directory), IM_SCALE (stretch all deadlines), IM_OPENAPI (0: responses
 # are not checked).
 
@@ -42,12 +47,15 @@ use Time::HiRes qw(sleep time);
 
 use Test::IM::Blocks;
 use Test::IM::Calls;
+use Test::IM::Cluster;
 use Test::IM::Conn;
 use Test::IM::OpenAPI;
+use Test::IM::Sentinel;
+use Test::IM::TLS;
 
 use parent -norequire, 'Test::IM::Calls';
 
-our @EXPORT = qw(run_blocks wait_for slurp body bytes fresh ms %STATUS);
+our @EXPORT = qw(run_blocks wait_for slurp body bytes fresh ms plain_only %STATUS);
 
 our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
 our $NDK   = $ENV{IM_NDK} // '/usr/lib/nginx/modules/ndk_http_module.so';
@@ -77,7 +85,17 @@ sub new {
     $self->{dir} = File::Temp::tempdir('im-test-XXXXXXXX', TMPDIR => 1);
     $self->{sock} = "$self->{dir}/redis.sock";
     $self->{$_} = free_port() for qw(port h2_port);
-    $self->{redis_port} = free_port() if $self->{redis_tcp};
+    $self->{cluster} //= $ENV{IM_CLUSTER} && $self->{redis}
+        && !$self->needs_one(%opt);
+    $self->{cluster} &&= Test::IM::Cluster->new($self,
+        ref $self->{cluster} ? %{ $self->{cluster} } : ());
+
+    my $one = $self->{redis} && !$self->{cluster};
+    $self->{sentinel} //= $ENV{IM_SENTINEL} && $one;
+    $self->{redis_port} = free_port() if $self->{redis_tcp} || $self->{sentinel};
+    $self->{sentinel_port} = free_port() if $self->{sentinel};
+    $self->{tls} //= $ENV{IM_TLS} && $one;
+    $self->{tls_port} = free_port() if $self->{tls};
     $self->{store} //= 'server unix:{{sock}};';
     $live{$self->{dir}} = $self;
 
@@ -85,11 +103,36 @@ sub new {
 }
 
 
+# With IM_CLUSTER: does this site need a single Redis?  A file that begins with
+# such a one is skipped.
+
+sub needs_one {
+    my ($self, %opt) = @_;
+    my @why = grep { exists $opt{$_} } qw(one redis_args redis_tcp);
+    push @why, 'store' if ($opt{store} // '{{sock}}') !~ /\{\{sock\}\}/;
+    plan(skip_all => 'needs a single Redis, not a cluster: '
+         . ($opt{one} || "@why"))
+        if @why && !Test::More->builder->current_test;
+    return @why;
+}
+
+
+# the same store in the configuration of another site
+
+sub servers {
+    my $self = shift;
+    return $self->{cluster} ? $self->{cluster}->store
+                            : "server unix:$self->{sock};";
+}
+
+
 sub dir        { $_[0]{dir} }
 sub sock       { $_[0]{sock} }
+sub cluster    { $_[0]{cluster} }
 sub port       { $_[0]{port} }
 sub h2_port    { $_[0]{h2_port} }
 sub redis_port { $_[0]{redis_port} }
+sub tls_port   { $_[0]{tls_port} }
 sub master_pid { $_[0]{nginx} }
 sub error_log  { slurp("$_[0]{dir}/error.log") }
 sub access_log { slurp("$_[0]{dir}/access.log") }
@@ -101,8 +144,9 @@ sub start {
     # not within a time that a test measures
     Test::IM::OpenAPI::load() if $Test::IM::OpenAPI::ON;
 
-    my $conf = $self->write_file('nginx.conf', $self->conf);
+    $self->make_certificates if $self->{tls};
     $self->start_redis if $self->{redis};
+    my $conf = $self->write_file('nginx.conf', $self->conf);
 
     my @cmd = ($self->binary, '-p', $self->{dir}, '-c', $conf,
                '-e', "$self->{dir}/error.log");
@@ -117,7 +161,7 @@ sub start {
 
     $self->{nginx} = $self->spawn('nginx.out', @cmd);
 
-    $self->poll(10, sub {
+    $self->poll(60, sub {
         $self->running($self->{nginx}) or croak 'nginx did not start, status '
             . "$self->{status}{$self->{nginx}}: "
             . slurp("$self->{dir}/nginx.out") . $self->error_log;
@@ -180,7 +224,16 @@ $im
     }
 }
 CONF
-    $text =~ s/\{\{(dir|sock|port|h2_port|redis_port)\}\}/$o{$1}/g;
+    if ($self->{cluster} && $self->{cluster}->nodes) {
+        my $servers = $self->servers;
+        $text =~ s/server unix:\{\{sock\}\};/$servers/g;
+    }
+    $text =~ s/server unix:\{\{sock\}\};/server 127.0.0.1:{{tls_port}}; {{tls}}/g
+        if $ENV{IM_TLS} && $o{tls};
+    $text =~ s/server unix:\{\{sock\}\};/server 127.0.0.1:{{sentinel_port}}; sentinel mymaster;/g
+        if $ENV{IM_SENTINEL} && $o{sentinel};
+    $o{tls} = "ssl on; ssl_trusted_certificate $o{dir}/ca.pem;";
+    $text =~ s/\{\{(dir|sock|port|h2_port|redis_port|sentinel_port|tls_port|tls)\}\}/$o{$1}/g;
     return $text;
 }
 
@@ -190,6 +243,7 @@ CONF
 sub conf_fails {
     my ($self, %over) = @_;
     my $file = $self->write_file('check.conf', $self->conf(%over));
+    $self->make_certificates if $self->{tls};
     my $out = $self->run($self->binary, '-t', '-p', $self->{dir}, '-c', $file,
                          '-e', "$self->{dir}/check.log");
     $self->{check_output} = $out;
@@ -207,7 +261,7 @@ sub reload {
     my %old = map { $_ => 1 } $self->worker_pids;
     delete $self->{im_locations};
     kill HUP => $self->{nginx};
-    return $self->poll(10, sub {
+    return $self->poll(60, sub {
         my @now = $self->worker_pids;
         my $new = grep { !$old{$_} } @now;
         return $new == $self->{workers} && ($opt{overlap} || @now == $new);
@@ -230,7 +284,7 @@ sub connect {
     my ($self, $port) = @_;
     my $s = $self->tcp($port || $self->{port}) or croak "connect: $!";
     weaken($self);
-    return Test::IM::Conn->new($s, 10 * $SCALE,
+    return Test::IM::Conn->new($s, 30 * $SCALE,
                                sub { $self && $self->response_check(@_) });
 }
 
@@ -374,39 +428,75 @@ sub kept {      # the kept-alive connection of this process
 
 sub start_redis {
     my $self = shift;
+
+    if ($self->{cluster}) {
+        return $self->{cluster}->restart if $self->{cluster}->nodes;
+        $self->{cluster}->start;
+        return;
+    }
+
     $self->{redis_pid} = $self->spawn('redis.out', $REDIS,
         '--port', $self->{redis_port} || 0, '--bind', '127.0.0.1',
         '--unixsocket', $self->{sock}, '--dir', $self->{dir},
-        '--save', '', '--appendonly', 'no', @{ $self->{redis_args} || [] });
-    $self->poll(10, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
+        '--save', '', '--appendonly', 'no', $self->tls_args,
+        @{ $self->{redis_args} || [] });
+    $self->poll(60, sub { IO::Socket::UNIX->new(Peer => $self->{sock}) })
         or croak "$REDIS did not start: "
             . slurp("$self->{dir}/redis.out");
+    $self->{watch} ||= Test::IM::Sentinel->new(dir => $self->{dir}, master => $self->{redis_port},
+        ports => [ $self->{sentinel_port} ]) if $self->{sentinel};
     return $self->{redis_pid};
+}
+
+
+sub make_certificates {
+    my $self = shift;
+    return $self->{ca} if $self->{ca};
+    $self->{ca} = Test::IM::TLS->new($self->{dir});
+    $self->{ca}->issue('redis', ref $self->{tls} ? %{ $self->{tls} } : ());
+    return $self->{ca};
+}
+
+
+sub tls_args {
+    my $self = shift;
+    return if !$self->{tls};
+    $self->make_certificates;
+    return ('--tls-port', $self->{tls_port}, '--tls-auth-clients', 'no',
+            map { ("--tls-$_->[0]-file", "$self->{dir}/$_->[1]") }
+                [ cert => 'redis.pem' ], [ key => 'redis.key' ],
+                [ 'ca-cert' => 'ca.pem' ]);
 }
 
 
 sub stop_redis {
     my ($self, $signal) = @_;
+    return $self->{cluster}->stop($signal) if $self->{cluster};
     my $pid = delete $self->{redis_pid} or return;
     delete $self->{resp};
     kill CONT => $pid if !$signal;
     kill $signal || 'TERM', $pid;
-    $self->poll(10, sub { !$self->running($pid) }) or croak 'redis stays';
+    $self->poll(60, sub { !$self->running($pid) }) or croak 'redis stays';
     unlink $self->{sock};
 }
 
 
-sub signal_redis { kill $_[1], $_[0]{redis_pid} }
+sub signal_redis {
+    my ($self, $signal) = @_;
+    kill $signal, $self->{cluster} ? $self->{cluster}->pids
+                                   : $self->{redis_pid};
+}
 
 
 # reply of one command: string, number, array reference or undef; dies on -ERR
 sub redis {
     my ($self, @cmd) = @_;
+    return $self->{cluster}->redis(@cmd) if $self->{cluster};
     delete $self->{resp} if $self->{resp} && $self->{resp_pid} != $$;
     $self->{resp_pid} = $$;
     my $c = $self->{resp} ||= Test::IM::Conn->new(
         IO::Socket::UNIX->new(Peer => $self->{sock}) || croak("redis: $!"),
-        10 * $SCALE);
+        30 * $SCALE);
     $c->send(join '', '*' . @cmd . "\r\n",
              map { '$' . length($_) . "\r\n$_\r\n" } @cmd);
     return $c->read_reply;
@@ -479,7 +569,8 @@ sub cleanup {
     my $self = shift;
     return if $self->{owner} != $$ || !delete $live{$self->{dir}};
     local ($?, $@, $!);
-    delete @$self{qw(conn resp)};
+    delete @$self{qw(conn resp watch)};
+    $self->{cluster}->stop if $self->{cluster};
     for my $pid (grep { $_ } @$self{qw(nginx redis_pid)}) {
         kill CONT => $pid;
         kill TERM => $pid;
@@ -527,6 +618,14 @@ sub wait_for {
 
 
 sub poll { my ($self, $s, $cb) = @_; return wait_for($s * $SCALE, $cb) }
+
+
+# a test that is about something else than the way to Redis, and needs a plain one
+sub plain_only {
+    my ($why) = @_;
+    my @mode = grep { $ENV{$_} } qw(IM_TLS IM_SENTINEL);
+    plan(skip_all => "$why, so not with @mode") if @mode;
+}
 
 
 sub tcp { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_[1]) }

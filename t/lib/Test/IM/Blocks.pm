@@ -45,7 +45,7 @@ our %STATUS = (
     conv_not_found => 404, msg_not_found => 404, method_not_allowed => 405,
     conv_exists => 409, not_group => 409, group_full => 409, dismissed => 409,
     is_owner => 409, too_many_groups => 409, group_too_large => 409, recall_expired => 409,
-    idempotency_conflict => 409, body_too_large => 413, msg_too_long => 413,
+    idempotency_conflict => 409, import_conflict => 409, body_too_large => 413, msg_too_long => 413,
     too_many_requests => 429, internal => 500, store_error => 502,
     store_unavailable => 503, outcome_unknown => 504, store_timeout => 504,
 );
