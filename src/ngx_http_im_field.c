@@ -520,7 +520,7 @@ ngx_http_im_field_objects(ngx_http_im_field_ctx_t *ctx,
                                            json_array_get(value->json, i),
                                            args);
 
-        if (rc == NGX_DECLINED) {
+        if (rc == NGX_DECLINED && (field->flags & NGX_HTTP_IM_FIELD_SPLIT)) {
             text = ctx->error->text;
 
             return ngx_http_im_error_set(ctx->pool, ctx->error,

@@ -16,14 +16,6 @@ static u_char *ngx_http_im_json_scan_open(ngx_http_im_json_scan_t *scan,
     u_char *p);
 static u_char *ngx_http_im_json_scan_after(ngx_http_im_json_scan_t *scan,
     u_char *p);
-static void ngx_http_im_json_split_open(ngx_http_im_json_scan_t *scan,
-    u_char *p);
-static u_char *ngx_http_im_json_split_elt(ngx_http_im_json_scan_t *scan,
-    u_char *p);
-static void ngx_http_im_json_split_next(ngx_http_im_json_scan_t *scan,
-    u_char *p);
-static void ngx_http_im_json_split_end(ngx_http_im_json_scan_t *scan,
-    u_char *p);
 
 
 ngx_int_t
@@ -222,14 +214,6 @@ ngx_http_im_json_scan_item(ngx_http_im_json_scan_t *scan, u_char *p)
         }
     }
 
-    if (scan->split && scan->split->open && scan->depth == 2) {
-        p = ngx_http_im_json_split_elt(scan, p);
-
-        if (p == NULL) {
-            return NULL;
-        }
-    }
-
     if (p < scan->last && (*p == '{' || *p == '[')) {
         return ngx_http_im_json_scan_open(scan, p);
     }
@@ -334,14 +318,9 @@ ngx_http_im_json_scan_open(ngx_http_im_json_scan_t *scan, u_char *p)
 
     scan->array[++scan->depth] = (*p == '[');
 
-    if (scan->split && scan->depth == 2) {
-        ngx_http_im_json_split_open(scan, p);
-    }
-
     p = ngx_http_im_json_space(p + 1, scan->last);
 
     if (p < scan->last && *p == (scan->array[scan->depth] ? ']' : '}')) {
-        ngx_http_im_json_split_end(scan, p);
         scan->depth--;
         return ngx_http_im_json_scan_after(scan, p + 1);
     }
@@ -356,8 +335,6 @@ static u_char *
 ngx_http_im_json_scan_after(ngx_http_im_json_scan_t *scan, u_char *p)
 {
     while (scan->depth) {
-
-        ngx_http_im_json_split_next(scan, p);
 
         p = ngx_http_im_json_space(p, scan->last);
 
@@ -377,82 +354,9 @@ ngx_http_im_json_scan_after(ngx_http_im_json_scan_t *scan, u_char *p)
                                      "valid JSON: a comma or a } is expected");
         }
 
-        ngx_http_im_json_split_end(scan, p);
-
         p++;
         scan->depth--;
     }
 
     return p;
-}
-
-
-/* only the first of its name: jansson refuses the body if there are more */
-
-static void
-ngx_http_im_json_split_open(ngx_http_im_json_scan_t *scan, u_char *p)
-{
-    ngx_http_im_json_split_t  *split;
-
-    split = scan->split;
-
-    if (split->first == NULL && *p == '['
-        && scan->member.len == split->name.len
-        && ngx_memcmp(scan->member.data, split->name.data, split->name.len)
-           == 0)
-    {
-        split->first = p + 1;
-        split->open = 1;
-    }
-}
-
-
-/* p, or NULL: out of memory */
-
-static u_char *
-ngx_http_im_json_split_elt(ngx_http_im_json_scan_t *scan, u_char *p)
-{
-    ngx_str_t  *elt;
-
-    elt = ngx_array_push(&scan->split->elts);
-    if (elt == NULL) {
-        return NULL;
-    }
-
-    elt->data = p;
-    elt->len = 0;
-
-    return p;
-}
-
-
-/* behind a value, which may be an element */
-
-static void
-ngx_http_im_json_split_next(ngx_http_im_json_scan_t *scan, u_char *p)
-{
-    ngx_str_t    *elt;
-    ngx_array_t  *elts;
-
-    if (scan->split == NULL || !scan->split->open || scan->depth != 2) {
-        return;
-    }
-
-    elts = &scan->split->elts;
-    elt = elts->elts;
-    elt += elts->nelts - 1;
-
-    elt->len = p - elt->data;
-}
-
-
-/* at what ends an array or an object */
-
-static void
-ngx_http_im_json_split_end(ngx_http_im_json_scan_t *scan, u_char *p)
-{
-    if (scan->split && scan->split->open && scan->depth == 2) {
-        scan->split->last = p;
-        scan->split->open = 0;
-    }
 }

@@ -24,7 +24,7 @@
  * Only repeated names of members are left to jansson.
  *
  * NGX_OK; NGX_DECLINED: error and the rest are set; NGX_ERROR: out of memory.
- * The caller sets pool, body, len and split.
+ * The caller sets pool, body and len.
  */
 ngx_int_t ngx_http_im_json_scan(ngx_http_im_json_scan_t *scan);
 

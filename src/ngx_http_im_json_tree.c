@@ -4,7 +4,7 @@
 
 
 static ngx_int_t ngx_http_im_json_tree_split(ngx_http_im_json_scan_t *scan,
-    u_char **body, size_t *len);
+    ngx_http_im_json_split_t *split, u_char **body, size_t *len);
 static ngx_int_t ngx_http_im_json_tree_error(ngx_pool_t *pool, u_char *body,
     size_t len, json_error_t *jerr, ngx_http_im_error_t *error);
 
@@ -17,22 +17,9 @@ ngx_http_im_json_tree(ngx_pool_t *pool, u_char *body, size_t len,
     json_error_t              jerr;
     ngx_http_im_json_scan_t   scan;
 
-    if (split) {
-        split->first = NULL;
-        split->last = NULL;
-        split->open = 0;
-
-        if (ngx_array_init(&split->elts, pool, 16, sizeof(ngx_str_t))
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
     scan.pool = pool;
     scan.body = body;
     scan.len = len;
-    scan.split = split;
 
     rc = ngx_http_im_json_scan(&scan);
 
@@ -44,8 +31,8 @@ ngx_http_im_json_tree(ngx_pool_t *pool, u_char *body, size_t len,
         return NGX_ERROR;
     }
 
-    if (split && split->first) {
-        rc = ngx_http_im_json_tree_split(&scan, &body, &len);
+    if (split) {
+        rc = ngx_http_im_json_tree_split(&scan, split, &body, &len);
 
         if (rc != NGX_OK) {
             return rc;
@@ -72,42 +59,37 @@ ngx_http_im_json_tree(ngx_pool_t *pool, u_char *body, size_t len,
 }
 
 
-/* all of the body but the elements, which are those of the copy, if any */
+/* all of the body but the elements */
 
 static ngx_int_t
-ngx_http_im_json_tree_split(ngx_http_im_json_scan_t *scan, u_char **body,
-    size_t *len)
+ngx_http_im_json_tree_split(ngx_http_im_json_scan_t *scan,
+    ngx_http_im_json_split_t *split, u_char **body, size_t *len)
 {
-    u_char                    *p;
-    size_t                     before, after;
-    ngx_str_t                 *elt;
-    ngx_uint_t                 i;
-    ngx_http_im_json_split_t  *split;
+    u_char  *p, *last;
 
-    split = scan->split;
-    before = split->first - scan->first;
-    after = scan->last - split->last;
-
-    p = ngx_pnalloc(scan->pool, before + after);
-    if (p == NULL) {
+    if (ngx_http_im_json_split(scan->pool, scan->body, scan->len, split)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    *body = p;
-    *len = before + after;
+    *body = scan->body;
 
-    p = ngx_cpymem(p, scan->body, before);
-    ngx_memcpy(p, scan->body + (split->last - scan->first), after);
-
-    elt = split->elts.elts;
-
-    for (i = 0; i < split->elts.nelts; i++) {
-        elt[i].data = scan->body + (elt[i].data - scan->first);
+    if (split->first == NULL) {
+        return NGX_OK;
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, scan->pool->log, 0,
-                   "im json tree of %uz bytes, \"%V\" of %ui elements",
-                   *len, &split->name, split->elts.nelts);
+    last = scan->body + scan->len;
+
+    *len = scan->len - (split->last - split->first);
+    *body = ngx_pnalloc(scan->pool, *len);
+
+    if (*body == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(*body, scan->body, split->first - scan->body);
+    ngx_memcpy(p, split->last, last - split->last);
 
     return NGX_OK;
 }

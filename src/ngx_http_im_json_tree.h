@@ -8,7 +8,7 @@
 
 #include "ngx_http_im_error.h"
 #include "ngx_http_im_json_flat.h"
-#include "ngx_http_im_json_value.h"
+#include "ngx_http_im_json_split.h"
 
 #include <jansson.h>
 

@@ -15,21 +15,6 @@
 #define NGX_HTTP_IM_JSON_MEMBERS      8192    /* of all objects */
 
 
-/*
- * The elements of an array that is a member of the body's object, so that not
- * all of them need be in one tree.  name is the caller's; the rest stays zero
- * if there is no such array.
- */
-
-typedef struct {
-    ngx_str_t      name;
-    ngx_array_t    elts;       /* of ngx_str_t, in the body */
-    u_char        *first;      /* behind the [ */
-    u_char        *last;       /* the ] */
-    unsigned       open:1;
-} ngx_http_im_json_split_t;
-
-
 typedef struct {
     ngx_pool_t    *pool;
     u_char        *body;       /* afterwards, what jansson is to parse */
@@ -51,7 +36,6 @@ typedef struct {
     ngx_uint_t     containers;
     ngx_uint_t     members;
     u_char         array[NGX_HTTP_IM_JSON_DEPTH + 1];  /* 0: an object */
-    ngx_http_im_json_split_t  *split;        /* or NULL */
 } ngx_http_im_json_scan_t;
 
 

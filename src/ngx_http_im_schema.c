@@ -246,8 +246,12 @@ ngx_http_im_row_parse(ngx_http_im_row_t *row, ngx_str_t *src)
     row->recalled = (row->type.len == 2 && row->type.data[1] == 'r');
     row->type.len -= row->recalled;
 
-    row->seq = ngx_http_im_row_id_parse(&row->id);
-    row->imported = (row->id.data != src->data);
+    row->seq = ngx_http_im_id_msg_seq(&row->id);
+    row->imported = (row->seq == 0);
+
+    if (row->imported) {
+        row->seq = ngx_http_im_row_id_parse(&row->id);
+    }
 
     if (row->seq == 0
         || row->type.len != 1 || *row->type.data < '0' || *row->type.data > '9'

@@ -19,7 +19,7 @@ my $scale = $Test::IM::SCALE;
 my $text = 't0000';
 
 # one worker, so that whatever waits in it is in everybody's way
-my $t = Test::IM->new(
+my $t = Test::IM->new(one => 'it stops and starts one',
     redis => 0, redis_tcp => 1,
     redis_args => [qw(--enable-debug-command yes)],
     conf_im => 'im_reply full;',
@@ -959,7 +959,7 @@ $t->done;
 # --- passwords: wrong at start, set right; changed, and set right
 
 {
-    my $t = Test::IM->new(
+    my $t = Test::IM->new(one => 'it stops and starts one',
         redis_args => [ '--requirepass', 'other', '--user', 'im', 'on', '>wrong', '~*', '+@all' ],
         store => "server unix:{{sock}};\n password right;\n timeout " . ms(600) . ";",
         conf_http => <<"CONF",
@@ -1014,7 +1014,7 @@ CONF
     my $full = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die $!;
     my @fill = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $full->sockport,
                                            Blocking => 0) } 1 .. 4;
-    my $t = Test::IM->new(
+    my $t = Test::IM->new(one => 'it stops and starts one',
         redis => 0,
         store => 'server 127.0.0.1:' . $full->sockport . "; connect_timeout " . ms(300) . "; timeout 5s;",
     )->start;

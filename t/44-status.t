@@ -148,7 +148,7 @@ faulty('a count that is not +Inf', "# HELP h x\n# TYPE h histogram\n"
 # --- formats, methods, access
 
 my $access = '$im_call $im_code';
-my $t = Test::IM->new(
+my $t = Test::IM->new(one => 'it counts connections',
     workers => 2, log_format => $access,
     store => 'server unix:{{sock}}; timeout ' . ms(1000) . '; connect_timeout ' . ms(500) . ';',
     conf_http => 'im_redis "odd \"\\\\ name" { server unix:{{sock}}; }',
@@ -478,7 +478,7 @@ $t->done(qr/exited on signal 9/);
 
 # --- faults of Redis, in one worker
 
-$t = Test::IM->new(
+$t = Test::IM->new(one => 'it counts connections',
     redis_tcp => 1, redis_args => [qw(--enable-debug-command yes)],
     store => 'server unix:{{dir}}/p.sock; timeout ' . ms(600) . '; connect_timeout ' . ms(300) . ';',
     conf_http => 'im_redis few { server unix:{{sock}}; max_pending 4; timeout ' . ms(600) . '; }',
@@ -656,7 +656,7 @@ $t->done;
 # --- a forced end: a write goes on without its request, and is counted
 
 {
-    my $t = Test::IM->new(
+    my $t = Test::IM->new(one => 'it counts connections',
         conf_main => 'worker_shutdown_timeout ' . ms(200) . ';',
         store => 'server unix:{{sock}}; timeout ' . ms(3000) . ';',
         conf_server => 'location = /status { im_status; }')->start;
@@ -681,7 +681,7 @@ $t->done;
 
 {
     my $n = 9000;
-    my $t = Test::IM->new(
+    my $t = Test::IM->new(one => 'it counts connections',
         location => '',
         conf_http => join('', map { "im_redis s$_ { server unix:/x; }\n" } 1 .. $n),
         conf_server => 'location = /status { im_status; }')->start;
@@ -712,7 +712,7 @@ $t->done;
 {
     my %names = map { my $n = $_; (substr("$n\"\\ \x{1}{}," x 200, 0, 1000) => 1) } 'a' .. 'd';
     my @quoted = map { s/([\\"])/\\$1/gr } sort keys %names;
-    my $t = Test::IM->new(
+    my $t = Test::IM->new(one => 'it counts connections',
         conf_http => join('', map { qq(im_redis "$_" { server unix:{{sock}}; }\n) } @quoted),
         conf_server => 'location = /status { im_status; }')->start;
     my $s = settled($t, 'with long names');
@@ -734,13 +734,13 @@ $t->done;
 # --- no im_pass at all, no im_status at all
 
 {
-    my $t = Test::IM->new(location => '',
+    my $t = Test::IM->new(one => 'it counts connections', location => '',
                           conf_server => 'location = /status { im_status; }')->start;
     is_deeply(status($t)->{total}{requests}, {}, 'im_status alone');
     is($t->get('/status?format=prometheus')->status, 200, 'in both formats');
     $t->done;
 
-    $t = Test::IM->new(location => '')->start;
+    $t = Test::IM->new(one => 'it counts connections', location => '')->start;
     is($t->get('/site')->status, 200, 'neither im_pass nor im_status');
     $t->done;
 }

@@ -57,7 +57,7 @@ done_testing;
 
 sub full {
     my ($fsync, @how) = @_;
-    my $t = Test::IM->new(workers => 2, conf_im => 'im_reply full;',
+    my $t = Test::IM->new(one => 'it fills the disk of one', workers => 2, conf_im => 'im_reply full;',
                           store => 'server unix:{{sock}}; timeout 1s;');
     my $dir = $t->dir . '/disk';
     mkdir $dir or die "$dir: $!";

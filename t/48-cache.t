@@ -14,7 +14,7 @@ use Test::IM;
 
 my $scale = $Test::IM::SCALE;
 
-sub site { Test::IM->new(conf_http => "im_cache $_[0];", log_format => '$im_call $im_store_commands',
+sub site { Test::IM->new(one => 'it counts commands and changes rows', conf_http => "im_cache $_[0];", log_format => '$im_call $im_store_commands',
                          @_[1 .. $#_])->start }
 
 # how many timelines were read

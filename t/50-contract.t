@@ -19,7 +19,7 @@ my $t = Test::IM->new(
     conf_server => <<'CONF',
         location /who/ { im_pass store; im_user $http_x_user; }
         location /few/ { im_pass store; im_group_max_members 2; im_groups_max 1;
-                         im_recall_window 1ms; }
+                         im_recall_window 1ms; im_import on; }
 CONF
 )->start;
 
@@ -244,6 +244,8 @@ refuses(group_too_large => '/im/conv/many/readers', {});
 refuses(too_many_groups => '/few/creat/group', { owner_id => $p, name => 'x' });
 refuses(recall_expired => '/few/msg/recall', { conv_id => $conv, msg_id => $late,
                                                from_id => $p });
+refuses(import_conflict => '/few/import', { conv_id => 'xxxxx1', conv_type => 1,
+                                           conv_users => ['x'], messages => [] });
 refuses(body_too_large => '/im/send/msg', ' ' x 262145);
 refuses(msg_too_long => '/im/send/msg', { %msg, msg => 'x' x 32769 });
 is_deeply($t->snapshot, $before, 'no key has changed');

@@ -12,7 +12,7 @@ use Time::HiRes qw(sleep);
 
 use Test::IM;
 
-my $t = Test::IM->new(store => 'server unix:{{sock}}; timeout 1s; connections 3;')->start;
+my $t = Test::IM->new(one => 'it makes a replica of one', store => 'server unix:{{sock}}; timeout 1s; connections 3;')->start;
 my $status = sub { $t->post('/im/unread', { from_id => 'a' })->status };
 
 for my $busy (0, 1) {

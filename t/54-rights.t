@@ -86,7 +86,7 @@ my %tried = map { (lc =~ /^(\w+)/)[0] => 1 } split /\n/, $table;
     my %store = map { $_ => "username $_; password x;" } keys %user;
     my %conf = stores(%store);
     $conf{conf_server} =~ s/(im_pass prefix;)/$1 im_key_prefix shop:;/;
-    my $t = Test::IM->new(%conf, workers => 1,
+    my $t = Test::IM->new(one => 'it changes the rights of one', %conf, workers => 1,
         redis_args => [ map { ('--user', $_, 'on', '>x', @{ $user{$_} }) } sort keys %user ])->start;
 
     for my $name (qw(full everything)) {
@@ -130,7 +130,7 @@ for my $case ([ '-set', 'im', { %send } ], [ '-hset', 'im', { from_id => 'ann', 
               [ '-zadd', 'im', { %send } ])
 {
     my ($less, $user, $body) = @$case;
-    my $t = Test::IM->new(stores(im => 'username im; password x;'), location => '',
+    my $t = Test::IM->new(one => 'it changes the rights of one', stores(im => 'username im; password x;'), location => '',
         store => '', redis_args => [ '--user', 'im', 'on', '>x', '~*', '+@all' ])->start;
     ok(served($t, 'im'), "$less: used");
     is($t->post('/im/creat/group', { owner_id => 'ann', conv_id => 'g', name => 'g', member => ['bob'] })->status, 200, 'a group');
@@ -157,7 +157,7 @@ for my $case ([ '-set', 'im', { %send } ], [ '-hset', 'im', { from_id => 'ann', 
 
 
 {
-    my $t = Test::IM->new(stores(im => 'username im; password x;'), location => '',
+    my $t = Test::IM->new(one => 'it changes the rights of one', stores(im => 'username im; password x;'), location => '',
         store => '', redis_args => [ '--user', 'im', 'on', '>x', '~*', '+@all' ])->start;
     ok(served($t, 'im'), 'a group: used');
     my $group = { owner_id => 'ann', conv_id => 'g', name => 'g', member => ['bob'] };
@@ -195,9 +195,9 @@ for my $case ([ '-set', 'im', { %send } ], [ '-hset', 'im', { from_id => 'ann', 
 # --- a replica, a part of a cluster
 
 {
-    my $t = Test::IM->new(stores(im => '', quiet => 'username im; password x;'), location => '', store => '',
+    my $t = Test::IM->new(one => 'it changes the rights of one', stores(im => '', quiet => 'username im; password x;'), location => '', store => '',
         redis_args => [ '--user', 'im', 'on', '>x', '~*', '+@all', '-info' ])->start;
-    my $other = Test::IM->new(redis_tcp => 1);
+    my $other = Test::IM->new(one => 'it changes the rights of one', redis_tcp => 1);
     $other->start_redis;
     ok(served($t, $_), "$_: a primary is used") for qw(im quiet);
 
@@ -218,7 +218,7 @@ for my $case ([ '-set', 'im', { %send } ], [ '-hset', 'im', { from_id => 'ann', 
 }
 
 {
-    my $t = Test::IM->new(stores(im => ''), location => '', store => '',
+    my $t = Test::IM->new(one => 'it changes the rights of one', stores(im => ''), location => '', store => '',
         redis_tcp => 1, redis_args => [ qw(--cluster-enabled yes) ])->start;
     $t->redis(qw(CLUSTER ADDSLOTS), 0 .. 16383);
     ok($t->poll(5, sub { $t->redis(qw(CLUSTER INFO)) =~ /cluster_state:ok/ }), 'a cluster of one shard');
@@ -237,7 +237,7 @@ for my $case ([ 'renamed', [ '--rename-command', 'ECHO', '' ], 'ECHO' ],
               [ 'denied', [ '--user', 'default', 'on', 'nopass', '~*', '&*', '+@all', '-echo' ], 'echo' ])
 {
     my ($name, $args, $word) = @$case;
-    my $t = Test::IM->new(workers => 2, redis_args => $args)->start;
+    my $t = Test::IM->new(one => 'it changes the rights of one', workers => 2, redis_args => $args)->start;
     is($t->post('/im/send/msg', { %send })->status, 200, "ECHO $name: a send") for 1 .. 5;
     $t->redis(qw(CLIENT KILL TYPE normal SKIPME yes));
     ok($t->poll(5, sub { $t->post('/im/send/msg', { %send })->status == 200 }), "ECHO $name: and after a reconnect");
@@ -249,7 +249,7 @@ for my $case ([ 'renamed', [ '--rename-command', 'ECHO', '' ], 'ECHO' ],
 
 # as Redis 6.2 says it
 {
-    my $t = Test::IM->new(store => 'server unix:{{dir}}/p.sock;');
+    my $t = Test::IM->new(one => 'it changes the rights of one', store => 'server unix:{{dir}}/p.sock;');
     my $p = Proxy->new(listen => "unix:$t->{dir}/p.sock", to => "unix:$t->{sock}");
     $p->answer("-ERR unknown command `ECHO`, with args beginning with: `x`, \r\n", 'always', '^echo');
     $t->start;

@@ -13,7 +13,7 @@ use Test::IM;
 my $other = Test::IM->new;
 $other->start_redis;
 
-my $t = Test::IM->new(
+my $t = Test::IM->new(one => 'it stops and starts one',
     store => 'server unix:{{sock}}; timeout ' . Test::IM::ms(1000) . ';',
     conf_http => 'im_redis other { server unix:' . $other->sock . '; timeout '
         . Test::IM::ms(1000) . '; }',

@@ -44,7 +44,7 @@ sub reconnect {
     works($t, '1 MB');
     my @w = warned($t);
     is(@w, 1, 'one line');
-    like($w[0], qr/im store "store": unix:\S+ closes connections at replies of more than 1048576 bytes, /,
+    like($w[0], qr/im store "store": (?:unix:\S+|127\.0\.0\.1:\d+) closes connections at replies of more than 1048576 bytes, /,
          'the store, the server and the limit');
     like($w[0], qr/may have (?!1048576\b)\d{8}; set "client-output-buffer-limit normal 0 0 0"/,
          'what may be needed, and what to do');

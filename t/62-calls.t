@@ -13,7 +13,7 @@ use Test::More;
 use Test::IM;
 
 my $log = '$uri $status call=$im_call code=$im_code from=$im_from_id conv=$im_conv_id n=$im_store_commands t=$im_store_time';
-my $t = Test::IM->new(workers => 2, log_format => $log, conf_server => <<'CONF')->start;
+my $t = Test::IM->new(one => 'it counts commands', workers => 2, log_format => $log, conf_server => <<'CONF')->start;
         location /v1/ { im_pass store; im_user $http_x_user; im_trusted $http_x_trusted; im_import on; }
         location /full/ { im_pass store; im_user $http_x_user; im_trusted $http_x_trusted; im_import on; im_reply full; }
         location = /json { im_status json; }

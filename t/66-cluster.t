@@ -107,7 +107,16 @@ $to->cmd('CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $from->{id});
 $from->cmd('CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $to->{id});
 calls_ok('nothing moved', $conv{2}, 'peer2');
 
-my $refreshes = state()->{slot_refreshes};
+# what MOVED has caused before comes within a second
+
+my $refreshes = -1;
+$t->poll(10, sub {
+    my $n = state()->{slot_refreshes};
+    return 1 if $n == $refreshes;
+    $refreshes = $n;
+    sleep 1.5;
+    return;
+});
 my @keys = map { "im:{c:$conv{2}}:$_" } qw(h m i);
 $from->cmd('MIGRATE', '127.0.0.1', $to->{port}, '', 0, 5000, 'KEYS', @keys);
 calls_ok('all of it moved', $conv{2}, 'peer2');

@@ -182,6 +182,7 @@ undef $fake;
         'server 127.0.0.1:1; sentinel m; sentinel n;'   => qr/"sentinel" is duplicate/,
         'server 127.0.0.1:1; server 127.0.0.1:2;'       => qr/two stores/,
         'server 127.0.0.1:1; sentinel_password x;'      => qr/without "sentinel"/,
+        'server 127.0.0.1:1; sentinel m; cluster on;'   => qr/both "sentinel" and "cluster on"/,
         'server 127.0.0.1:1; sentinel m; sentinel_username x;' => qr/sentinel_password/,
         'server 127.0.0.1:1; sentinel m; sentinel_password x; sentinel_password_file y;' => qr/both "sentinel_password"/,
         'server 127.0.0.1:1; sentinel m; sentinel_password_file {{dir}}/none;' => qr/none/,

@@ -79,6 +79,7 @@ ngx_http_im_preaccess_handler(ngx_http_request_t *r)
     }
 
     if (r != r->main || r->request_body || r->discard_body
+        || r->headers_in.content_length_n <= (off_t) lcf->body_max
         || r->headers_in.content_length_n
            <= (off_t) ngx_http_im_body_max(r, ctx))
     {
@@ -98,6 +99,9 @@ ngx_http_im_handler(ngx_http_request_t *r)
 {
     size_t                   max;
     ngx_http_im_ctx_t       *ctx;
+    ngx_http_im_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_im_module);
 
@@ -108,7 +112,11 @@ ngx_http_im_handler(ngx_http_request_t *r)
         }
     }
 
-    max = ngx_http_im_request_read_max(r, ctx);
+    max = lcf->body_max;
+
+    if (ctx->op && ctx->op->write == NGX_HTTP_IM_OP_IMPORT) {
+        max = ngx_http_im_request_read_max(r, ctx);
+    }
 
     if (ctx->op == NULL) {
         ctx->refused = NGX_HTTP_IM_NOT_FOUND;

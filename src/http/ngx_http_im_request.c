@@ -114,10 +114,7 @@ ngx_http_im_request_read_max(ngx_http_request_t *r, ngx_http_im_ctx_t *ctx)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_im_module);
 
-    if (max == lcf->body_max
-        || (ngx_http_im_identity_get(r, &identity) == NGX_OK
-            && identity.trusted))
-    {
+    if (ngx_http_im_identity_get(r, &identity) == NGX_OK && identity.trusted) {
         return max;
     }
 

@@ -22,8 +22,8 @@ const ngx_http_im_op_t *ngx_http_im_request_route(ngx_http_request_t *r,
     ngx_http_im_loc_conf_t *lcf, ngx_str_t *conv_id);
 
 /*
- * ngx_http_im_body_max() in the content phase, when it is known who calls: the
- * body of an import is not read for callers who are not trusted.
+ * The longest body of an import in the content phase, when it is known who
+ * calls: of callers who are not trusted it is not longer than that of others.
  */
 size_t ngx_http_im_request_read_max(ngx_http_request_t *r,
     ngx_http_im_ctx_t *ctx);

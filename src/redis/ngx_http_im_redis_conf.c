@@ -164,6 +164,14 @@ ngx_http_im_redis_conf_sentinel(ngx_conf_t *cf,
 {
     ngx_http_im_server_t  *server;
 
+    if (store->cluster == 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "both \"sentinel\" and \"cluster on\" in im_redis "
+                           "\"%V\"; remove one: a cluster has no Sentinels",
+                           &store->name);
+        return NGX_ERROR;
+    }
+
     store->sentinels = store->servers;
 
     if (ngx_array_init(&store->servers, cf->pool, 1,

@@ -102,6 +102,7 @@ ngx_http_im_sentinel_init(ngx_http_im_sentinel_t *sentinel, u_char *buf,
                           ? (ngx_http_im_tls_t *) &sentinel->conf->tls : NULL;
         endpoint[i].buf = buf;
         endpoint[i].size = size;
+        endpoint[i].pool = ngx_cycle->pool;
         endpoint[i].stat = stat;
         endpoint[i].log = sentinel->jobs->log;
         endpoint[i].connect_log = &sentinel->connect_log;

@@ -166,7 +166,10 @@ ngx_http_im_store_submit(ngx_http_im_job_t *job, ngx_str_t *caller)
         return;
     }
 
-    reason = ngx_http_im_job_memory(job);
+    /* what a write gets is small, and no call must end between two of them */
+
+    reason = (job->pipeline.first->kind == NGX_HTTP_IM_READ)
+             ? ngx_http_im_job_memory(job) : NULL;
 
     if (reason) {
         ngx_http_im_stat_inc(store->jobs.stat, NGX_HTTP_IM_STAT_OVERLOADS);

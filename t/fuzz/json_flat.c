@@ -23,7 +23,6 @@ fuzz_scan(u_char *body, size_t size)
     scan.pool = pool;
     scan.body = body;
     scan.len = size;
-    scan.split = NULL;
 
     rc = ngx_http_im_json_scan(&scan);
 

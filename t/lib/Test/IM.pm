@@ -169,6 +169,13 @@ sub start {
         return $self->worker_pids == $self->{workers};
     }) or croak "nginx did not listen: " . $self->error_log;
 
+    # a call that comes before a Sentinel was asked may be refused
+
+    if ($ENV{IM_SENTINEL} && $self->{sentinel} && slurp($conf) =~ /sentinel mymaster/) {
+        $self->poll(10, sub { (() = $self->error_log =~ / tells that the master /g) >= $self->{workers} });
+        sleep 0.3;
+    }
+
     return $self;
 }
 
