@@ -10,7 +10,7 @@
 #define NGX_HTTP_IM_RUN_TURN          65536
 #define NGX_HTTP_IM_RUN_JOB           1024
 
-/* what a caller may hold though others hold too much, up to twice as much */
+/* what a caller may hold though others hold too much, up to four times that */
 #define NGX_HTTP_IM_HELD_SMALL        (1024 * 1024)
 
 
@@ -413,7 +413,8 @@ ngx_http_im_job_judge(ngx_http_im_job_t *job)
 
 /*
  * What a job holds itself is no reason, so one of them can always go on.  One
- * caller may hold half; and who holds much is refused before others are.
+ * caller may hold half; and who holds much is refused before others are, who
+ * are not refused for the largest reply that there may be.
  */
 
 const char *
@@ -427,7 +428,7 @@ ngx_http_im_job_memory(ngx_http_im_job_t *job)
 
     held = job->jobs->held - job->held;
 
-    if (held > 2 * NGX_HTTP_IM_HELD_MAX
+    if (held > 4 * NGX_HTTP_IM_HELD_MAX
         || (held > NGX_HTTP_IM_HELD_MAX
             && job->caller->held > NGX_HTTP_IM_HELD_SMALL))
     {
