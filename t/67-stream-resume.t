@@ -75,7 +75,8 @@ sub kept {
 
     $back = stream('/stream?user=bob', last => $id);
     ok($back->wait_for('ready'), 'back');
-    is((map { $_->{event} } $back->events)[-1], 'ready', 'ready is behind what was missed');
+    # an event that the worker is told of late may follow once more
+    is((grep { /^(?:message|ready)$/ } map { $_->{event} } $back->events)[-1], 'ready', 'ready is behind what was missed');
     is(join(' ', sort split ' ', kept(\%last, $back)), 'a2 b3 c1 g1', 'each message, one recalled');
     is_deeply([ map { $_->{raw} } $back->named('conv') ], [ '{"conv_id":"g1","change":"joined"}' ], 'the group that is new');
     is(($back->named('recall'))[0]{data}{msg_id}, $recalled->msg_id, 'the recall');

@@ -315,6 +315,9 @@ ngx_http_im_sub_timer(ngx_http_im_conn_t *conn)
 
     sub = conn->endpoint->data;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sub->endpoint.log, 0,
+                   "im sub:%p is silent, asked:%d", sub, (int) sub->asked);
+
     if (sub->asked) {
         ngx_http_im_conn_close(conn, 0, "no reply to PING");
         return;

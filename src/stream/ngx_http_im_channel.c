@@ -285,6 +285,11 @@ ngx_http_im_channel_tick_handler(ngx_event_t *ev)
         return;
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im channel \"%V\" tick up:%d streams:%ui joining:%ui",
+                   &channel->name, (int) channel->up, channel->n,
+                   channel->joining);
+
     channel->resyncs = NGX_HTTP_IM_CHANNEL_RESYNCS;
     channel->paused = 0;
 

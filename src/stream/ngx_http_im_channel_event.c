@@ -200,6 +200,10 @@ ngx_http_im_channel_resync(ngx_http_im_channel_t *channel)
     ngx_queue_t           *q;
     ngx_http_im_stream_t  *stream;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im channel \"%V\" resync streams:%ui clock:%L",
+                   &channel->name, channel->n, channel->clock);
+
     ngx_http_im_channel_events_drop(channel);
 
     for (q = ngx_queue_head(&channel->streams);
@@ -252,6 +256,10 @@ ngx_http_im_channel_event_format(ngx_http_im_channel_event_t *ce)
     args->row = ce->event.rest;
 
     rc = ngx_http_im_call_run(ce->call);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "im channel event conv:\"%V\" rc:%i job:%p",
+                   &ce->event.conv_id, rc, job);
 
     if (rc == NGX_AGAIN) {
         job->handler = ngx_http_im_channel_job_handler;

@@ -247,6 +247,10 @@ ngx_http_im_join_retry(ngx_http_im_stream_t *stream, ngx_int_t rc)
         return;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, stream->log, 0,
+                   "im stream:%p reads again, rc:%i tries:%ui",
+                   stream, rc, join->tries);
+
     if (rc != NGX_OK) {
         stream->channel->paused = 1;
         ngx_http_im_join_again(stream);
@@ -412,6 +416,10 @@ ngx_http_im_join_check(ngx_http_im_stream_t *stream,
     }
 
     known = ngx_http_im_join_known(join, &frame->conv_id);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, stream->log, 0,
+                   "im stream:%p message seq:%L known:%L looks:%ui",
+                   stream, frame->seq, known, join->looks);
 
     /*
      * The message before it may have been missed: of a 1:1 that was not in

@@ -242,6 +242,11 @@ ngx_http_im_join_result(ngx_http_im_stream_t *stream)
     missed = join->call->state;
     join->now = missed->now;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, stream->log, 0,
+                   "im stream:%p missed:%ui too many:%ui now:%L",
+                   stream, missed->events.nelts, missed->too_many,
+                   missed->now);
+
     if (missed->too_many) {
         join->reset = "too_many";
 

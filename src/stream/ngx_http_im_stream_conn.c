@@ -223,6 +223,10 @@ ngx_http_im_stream_conn_output(ngx_http_im_stream_t *stream, ngx_chain_t *out)
         stream->unsent += ngx_buf_size(cl->buf);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, stream->log, 0,
+                   "im stream:%p output rc:%i unsent:%uz",
+                   stream, rc, stream->unsent);
+
     if (rc == NGX_ERROR) {
         stream->broken = 1;
         ngx_http_im_stream_kill(stream);

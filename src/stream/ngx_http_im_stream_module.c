@@ -401,6 +401,10 @@ ngx_http_im_stream_channel(ngx_conf_t *cf,
 
     conf->channel = *channel;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, cf->log, 0,
+                   "im stream store:\"%V\" prefix:\"%V\"",
+                   &store->name, prefix);
+
     if (ngx_http_im_sub_channel(cf->pool, store, prefix, &(*channel)->name)
         != NGX_OK)
     {

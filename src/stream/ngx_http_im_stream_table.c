@@ -193,6 +193,10 @@ ngx_http_im_stream_link_get(ngx_http_im_stream_table_t *table,
         return NULL;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
+                   "im stream link:%p user:\"%V\" group:\"%V\"",
+                   link, &user->sn.str, conv_id);
+
     link->user = user;
     link->group = group;
     link->confirmed = 0;
