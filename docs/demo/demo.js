@@ -426,7 +426,10 @@ let readersTimer = 0;
 async function readers(id) {
     if (Date.now() - readersTimer < 1000) return;
     readersTimer = Date.now();
-    const all = await im.call(`conv/${id}/readers`, { from_id: me }).catch(() => []);
+    const all = await im.call(`conv/${id}/readers`, { from_id: me }).catch((err) => {
+        if (err.status === 403) im.relist();    // removed, which a poll does not tell
+        return [];
+    });
     const at = box(id);
     for (const { id: user, msg_id } of all) if (msg_id) at.positions.set(user, msg_id);
     learn(all.map((reader) => reader.id));

@@ -282,11 +282,13 @@ away = false;
 
 // --- who is removed
 
+away = true;
 const group = (await call('conv/list', { from_id: 'CKD_D_2' })).find((r) => r.conv_type).conv_id;
 await call(`group/${group}/remove`, { from_id: 'CKD_P_1', member: ['CKD_D_2'] });
 await until(async () => !await row(bob, 'Ward 8') && await bob.isHidden('#composer'),
     'who is removed has the group no more', 90);
 await choose(bob, 'Ann');
+away = false;
 
 
 // --- for everybody
