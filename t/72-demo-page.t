@@ -131,9 +131,14 @@ sub playwright {
     print {$fh} "{\"private\":true}\n";
     close $fh;
 
-    my $out = qx(cd '$cache' && timeout 120 npm install --no-audit --no-fund \\
-                 --loglevel=error playwright-core\@1 2>&1 </dev/null);
-    return "npm install playwright-core: $out" if $?;
+    my $out;
+    for my $try (1 .. 3) {
+        $out = qx(cd '$cache' && timeout 120 npm install --no-audit --no-fund \\
+                  --loglevel=error playwright-core\@1 2>&1 </dev/null);
+        last if !$?;
+        return "npm install playwright-core: $out" if $try == 3;
+        sleep 5;
+    }
 
     open $fh, '>', "$cache/complete" or return "$cache: $!";
     return;
