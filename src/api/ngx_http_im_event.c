@@ -33,7 +33,7 @@ static const struct {
 ngx_int_t
 ngx_http_im_event_parse(ngx_http_im_event_t *event, ngx_str_t *row)
 {
-    u_char      letter;
+    u_char      letter, *p;
     ngx_str_t   src, head;
     ngx_uint_t  i;
 
@@ -76,7 +76,20 @@ ngx_http_im_event_parse(ngx_http_im_event_t *event, ngx_str_t *row)
     event->conv_id.data = head.data + NGX_HTTP_IM_EVENT_CLOCK_LEN + 1;
     event->conv_id.len = head.len - NGX_HTTP_IM_EVENT_CLOCK_LEN - 1;
 
-    if (!ngx_http_im_id_conv_valid(&event->conv_id)) {
+    event->shown = event->conv_id;
+
+    p = ngx_strlchr(event->conv_id.data,
+                    event->conv_id.data + event->conv_id.len, '=');
+
+    if (p) {
+        event->conv_id.len = p - event->conv_id.data;
+        event->shown.len -= event->conv_id.len + 1;
+        event->shown.data = p + 1;
+    }
+
+    if (!ngx_http_im_id_conv_valid(&event->conv_id)
+        || !ngx_http_im_id_conv_valid(&event->shown))
+    {
         return NGX_ERROR;
     }
 
@@ -205,7 +218,7 @@ ngx_http_im_event_write(ngx_http_im_writer_t *w, ngx_http_im_event_t *event,
     ngx_http_im_event_imported(&event->msg_id);
 
     ngx_http_im_write_lit(w, "{\"conv_id\":\"");
-    ngx_http_im_write_raw(w, &event->conv_id);
+    ngx_http_im_write_raw(w, &event->shown);
 
     if (change) {
         ngx_http_im_write_lit(w, "\",\"change\":\"");

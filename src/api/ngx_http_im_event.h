@@ -12,7 +12,8 @@
 /*
  * An event as scripts publish it: "KIND CLOCK:CONV USERS REST".  A small
  * letter is of a 1:1, which has its two users there, in the order of bytes; a
- * capital one is of a group, or of the users in REST.
+ * capital one is of a group, or of the users in REST.  CONV of an imported 1:1
+ * has "=" and the id that it is shown under behind it.
  */
 
 typedef enum {
@@ -35,6 +36,7 @@ typedef struct {
     ngx_uint_t             pair;
     int64_t                clock;      /* of Redis, ms: when it happened */
     ngx_str_t              conv_id;
+    ngx_str_t              shown;      /* the id that callers see */
     ngx_str_t              users[2];   /* of a 1:1 */
     ngx_str_t              user;       /* READ, TYPING, HIDDEN */
     ngx_str_t              msg_id;     /* MESSAGE, RECALL, READ */

@@ -289,7 +289,8 @@ ngx_http_im_missed_rows_fetch(ngx_http_im_call_t *call,
     ngx_str_t  argv[3];
 
     static const ngx_http_im_key_e  keys[] = {
-        NGX_HTTP_IM_CONV_TIMELINE
+        NGX_HTTP_IM_CONV_TIMELINE,
+        NGX_HTTP_IM_CONV_HEAD
     };
 
     /* times are compared as strings of 13 digits */
@@ -305,7 +306,7 @@ ngx_http_im_missed_rows_fetch(ngx_http_im_call_t *call,
     missed->rows[missed->n++] = ngx_http_im_call_script(call,
                                     NGX_HTTP_IM_READ,
                                     NGX_HTTP_IM_SCRIPT_MISSED,
-                                    &row->conv_id, keys, 1, argv, 3);
+                                    &row->conv_id, keys, 2, argv, 3);
 
     return call->pipeline->failed ? NGX_ERROR : NGX_OK;
 }

@@ -158,7 +158,7 @@ ngx_http_im_missed_recall(ngx_http_im_call_t *call,
         return NGX_OK;
     }
 
-    ngx_http_im_writer_init(w, call->pool, 64 + event.conv_id.len
+    ngx_http_im_writer_init(w, call->pool, 64 + event.shown.len
                                            + event.msg_id.len);
     ngx_http_im_event_write(w, &event, NULL);
 

@@ -13,6 +13,7 @@ static ngx_int_t ngx_http_im_missed_gap(ngx_http_im_call_t *call,
 static ngx_int_t ngx_http_im_missed_answer(ngx_http_im_call_t *call);
 static ngx_int_t ngx_http_im_missed_message(ngx_http_im_call_t *call,
     ngx_http_im_missed_t *missed, ngx_uint_t i);
+static ngx_str_t *ngx_http_im_missed_shown(ngx_http_im_convs_row_t *conv);
 static int ngx_libc_cdecl ngx_http_im_missed_cmp(const void *one,
     const void *two);
 
@@ -80,8 +81,9 @@ static ngx_int_t
 ngx_http_im_missed_rows_add(ngx_http_im_call_t *call,
     ngx_http_im_missed_t *missed, ngx_uint_t i)
 {
+    u_char                  *p;
     ngx_int_t                rc;
-    ngx_str_t                after, text;
+    ngx_str_t                after, text, *shown;
     ngx_uint_t               k;
     ngx_http_im_row_t       *oldest;
     ngx_http_im_reply_t     *reply;
@@ -94,6 +96,15 @@ ngx_http_im_missed_rows_add(ngx_http_im_call_t *call,
 
     if (ngx_http_im_reply_string(&reply->elts[0], &after) != NGX_OK) {
         return ngx_http_im_call_store_error(call);
+    }
+
+    p = ngx_strlchr(after.data, after.data + after.len, '=');
+
+    if (p) {
+        shown = &missed->convs_of[i]->head.id;
+        shown->data = p + 1;
+        shown->len = after.data + after.len - shown->data;
+        after.len = p - after.data;
     }
 
     for (k = 1; k < reply->nelts; k++) {
@@ -137,14 +148,16 @@ ngx_http_im_missed_gap(ngx_http_im_call_t *call,
     ngx_str_t *after, ngx_http_im_row_t *oldest)
 {
     int64_t               time;
+    ngx_str_t            *shown;
     ngx_http_im_writer_t  *w;
 
     w = &call->writer;
+    shown = ngx_http_im_missed_shown(conv);
 
-    ngx_http_im_writer_init(w, call->pool, 128 + conv->conv_id.len);
+    ngx_http_im_writer_init(w, call->pool, 128 + shown->len);
 
     ngx_http_im_write_lit(w, "{\"conv_id\":\"");
-    ngx_http_im_write_raw(w, &conv->conv_id);
+    ngx_http_im_write_raw(w, shown);
     ngx_http_im_write_lit(w, "\",\"after\":");
     ngx_http_im_write_raw(w, after);
     ngx_http_im_write_lit(w, ",\"before\":");
@@ -210,7 +223,7 @@ ngx_http_im_missed_message(ngx_http_im_call_t *call,
         return rc;
     }
 
-    call->conv_id = missed->of[i]->conv_id;
+    call->conv_id = *ngx_http_im_missed_shown(missed->of[i]);
 
     ngx_http_im_writer_init(&call->writer, call->pool,
                             320 + row->text.len + call->conv_id.len
@@ -224,6 +237,15 @@ ngx_http_im_missed_message(ngx_http_im_call_t *call,
     return ngx_http_im_missed_push(call, missed, NGX_HTTP_IM_MISSED_MESSAGE,
                                    time, &missed->of[i]->conv_id,
                                    missed->of[i]->peer.len == 0, row->seq);
+}
+
+
+/* the id of a conversation, as callers see it */
+
+static ngx_str_t *
+ngx_http_im_missed_shown(ngx_http_im_convs_row_t *conv)
+{
+    return conv->head.id.len ? &conv->head.id : &conv->conv_id;
 }
 
 

@@ -25,9 +25,14 @@ else
     redis.call('SETRANGE', KEYS[1], at, '1')
 end
 if ARGV[2] then
+    local as = ''
+    if not group and sub(head, 70, 70) > '1' then
+        as = '=' .. string.match(redis.call('GETRANGE', KEYS[1], 70, 329),
+            '^[^ ]+ [^ ]+ ([^ ]+)')
+    end
     local t = redis.call('TIME')
     redis.pcall('PUBLISH', ARGV[2], 'H ' .. t[1]
         .. string.sub('000000' .. t[2], -6, -4)
-        .. string.match(KEYS[1], '{c(:.*)}:h$') .. ' ' .. user)
+        .. string.match(KEYS[1], '{c(:.*)}:h$') .. as .. ' ' .. user)
 end
 return 'ok'

@@ -1,11 +1,15 @@
 -- The newest messages of a conversation, back to a time.
--- KEYS: timeline
+-- KEYS: timeline, head
 -- ARGV: ms, how many messages at most, bytes of their rows at most
 -- reply: "" if these are all, else the sequence before the first that is left
---        out; rows, the newest first
+--        out, and for an imported 1:1 "=" and the id that it is shown under;
+--        rows, the newest first
 local call, sub, find = redis.call, string.sub, string.find
 local since, max, room = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local out, n = { '' }, 0
+local head = call('GETRANGE', KEYS[2], 0, 329)
+local as = sub(head, 1, 1) == '0' and sub(head, 70, 70) > '1'
+    and '=' .. string.match(head, '^[^ ]+ [^ ]+ ([^ ]+)', 71) or ''
+local out, n = { as }, 0
 local function time(row)
     local sp = find(row, ' ', 1, true)
     return sp and sub(row, sp + 1, sp + 13)
@@ -30,7 +34,7 @@ while true do
                     high = mid
                 end
             end
-            out[1] = low .. ''
+            out[1] = low .. as
             return out
         end
         n = n + 1

@@ -16,7 +16,7 @@ if kind == '3' or not group and kind ~= '0' then
     return '=' .. sub(head, 1, 131)
 end
 local seq, at, joined, hidden = tonumber(sub(head, 2, 16)), nil, '', ''
-local users, moved = '', false
+local users, moved, as = '', false, ''
 if group then
     local pos = call('HGET', group, user)
     if not pos then return 'not_member' end
@@ -26,6 +26,10 @@ else
     at = user == first and 37 or user == second and 52
     if not at then return 'not_member' end
     users = first .. ' ' .. second .. ' '
+    if channel and sub(head, 70, 70) > '1' then
+        as = '=' .. string.match(call('GETRANGE', KEYS[1], 70, 329),
+            '^[^ ]+ [^ ]+ ([^ ]+)')
+    end
 end
 if msg ~= '' then
     local row = call('ZRANGEBYSCORE', KEYS[2], upto, upto)[1]
@@ -55,7 +59,7 @@ if row then
     local t = call('TIME')
     redis.pcall('PUBLISH', channel, (group and 'R ' or 'r ') .. t[1]
         .. sub('000000' .. t[2], -6, -4)
-        .. string.match(KEYS[1], '{c(:.*)}:h$') .. ' ' .. users .. user
+        .. string.match(KEYS[1], '{c(:.*)}:h$') .. as .. ' ' .. users .. user
         .. ' ' .. string.match(row, '^[^ ]+'))
 end
 return 'ok'

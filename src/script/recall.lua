@@ -19,6 +19,7 @@ if kind == '3' or not group and kind ~= '0' then
     return '=' .. sub(head, 1, 131)
 end
 local _, text, owner
+local as = ''
 if group then
     if call('HEXISTS', group, user) == 0 then return 'not_member' end
     owner = call('HGET', KEYS[4], 'owner') == user
@@ -30,6 +31,7 @@ else
     if sub(head, 70, 70) > '1' then
         local words = sub(head, 69, 69) > '1' and '^[^ ]* [^ ]* ' or '^[^ ]* '
         _, text = string.find(head, words, last + 1)
+        as = '=' .. string.match(head, '^[^ ]+', last + 1)
     end
 end
 local row = call('ZRANGEBYSCORE', KEYS[2], seq, seq)[1]
@@ -70,7 +72,8 @@ call('ZREM', KEYS[2], row)
 if channel then
     local t = call('TIME')
     local now = t[1] .. sub('000000' .. t[2], -6, -4)
-    local event = string.match(KEYS[1], '{c:(.*)}:h$') .. ' ' .. users .. msg
+    local event = string.match(KEYS[1], '{c:(.*)}:h$') .. as .. ' ' .. users
+        .. msg
     event = (group and 'C ' or 'c ') .. event
     call('ZADD', recalls, now, event)
     local old = call('ZRANGEBYSCORE', recalls, '-inf', now - 86400000,

@@ -19,6 +19,7 @@ local kind = sub(head, 1, 1)
 local t = call('TIME')
 local now = t[1] .. sub('000000' .. t[2], -6, -4)
 local seq, keep, other, rev, pos, known
+local as = ''
 local check = cid ~= ''
 if head == '' then
     if group or ids == '' then return 'conv_not_found' end
@@ -50,7 +51,7 @@ else
             local shown = string.match(head, '^[^ ]+', 71 + #ids)
             local a, b = string.match(ids, '^([^ ]+) ([^ ]+)')
             peer = ' ' .. (who == '0' and b or a) .. ' ' .. shown
-            keep = keep .. shown .. ' '
+            keep, as = keep .. shown .. ' ', '=' .. shown
         end
         other = who == '0' and sub(head, 53, 67) or sub(head, 38, 52)
     end
@@ -131,7 +132,7 @@ end
 if ARGV[9] then
     pcall('PUBLISH', ARGV[9], (group and 'M ' or 'm ') .. t[1]
         .. sub('000000' .. t[2], -6, -4)
-        .. string.match(KEYS[1], '{c(:.*)}:h$') .. ' '
+        .. string.match(KEYS[1], '{c(:.*)}:h$') .. as .. ' '
         .. (group and '' or ids) .. row)
 end
 return id .. peer

@@ -247,7 +247,7 @@ ngx_http_im_channel_event_format(ngx_http_im_channel_event_t *ce)
     ngx_http_im_stream_env(ce->channel, &env);
 
     ce->call = ngx_http_im_call_create(&env, job, &ngx_http_im_op_event,
-                                       &ce->event.conv_id);
+                                       &ce->event.shown);
     if (ce->call == NULL) {
         return NGX_ERROR;
     }
