@@ -1,4 +1,4 @@
-# The parts of the suite on the contract, the model and the history, on a Redis with TLS.
+# Parts of the suite over TLS to Redis; "make test TLS=1" runs all of it.
 
 use strict;
 use warnings;
@@ -9,16 +9,11 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use Test::IM;
+use Test::IM::Suite;
 
 plain_only('starts tests of its own');
-plan skip_all => 'no openssl' if 'IM_TLS' eq 'IM_TLS' && !Test::IM::TLS::available();
+plan skip_all => 'no openssl' if !Test::IM::TLS::available();
 
-for my $test (qw(50-contract 43-model 60-history)) {
-    local $ENV{IM_TLS} = 1;
-    my $out = `cd $Test::IM::ROOT && $^X -It/lib -It/fault t/$test.t 2>&1`;
-    is($?, 0, $test) or diag($out);
-    my $said = () = $out =~ /^ok/mg;
-    cmp_ok($said, '>', 5, "$test: tests were run");
-}
+suite_run(IM_TLS => qw(50-contract 43-model 60-history));
 
 done_testing;

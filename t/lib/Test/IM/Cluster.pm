@@ -212,9 +212,23 @@ sub migrate {
 
 sub finish {
     my ($self, $slot, $target) = @_;
+    my @primaries = $self->primaries;
     $_->cmd('CLUSTER', 'SETSLOT', $slot, 'NODE', $target->{id})
-        for $target, grep { $_ != $target } $self->primaries;
+        for $target, grep { $_ != $target } @primaries;
     $self->{owners} = undef;
+
+    # What a node said before may still be under way, with an epoch as high as
+    # the target's, and takes the slot back: then each of two nodes names the
+    # other for ever.
+
+    my $agreed = $self->{site}->poll(20, sub {
+        my %epoch = map { $_->info('cluster_current_epoch') => 1 } @primaries;
+        my @other = grep { !$_->names($slot, $target) } $target, @primaries;
+        eval { $_->cmd('CLUSTER', 'SETSLOT', $slot, 'NODE', $target->{id}) }
+            for @other;
+        return !@other && keys %epoch == 1;
+    });
+    croak "the nodes do not agree on slot $slot" if !$agreed;
 }
 
 
@@ -316,6 +330,16 @@ sub cmd {
     $c->send(join '', '*' . @cmd . "\r\n",
              map { '$' . length($_) . "\r\n$_\r\n" } @cmd);
     return $c->read_reply;
+}
+
+
+# does this node name that one for a slot?
+
+sub names {
+    my ($self, $slot, $owner) = @_;
+    return grep { $slot >= $_->[0] && $slot <= $_->[1]
+                  && $_->[2][1] == $owner->{port} }
+           @{ $self->cmd('CLUSTER', 'SLOTS') };
 }
 
 
