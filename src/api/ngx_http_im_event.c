@@ -188,6 +188,10 @@ ngx_http_im_event_imported(ngx_str_t *msg_id)
 {
     u_char  *p;
 
+    if (msg_id->len == 0) {
+        return;
+    }
+
     p = ngx_strlchr(msg_id->data, msg_id->data + msg_id->len, '=');
 
     if (p) {

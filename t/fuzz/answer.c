@@ -479,6 +479,7 @@ fuzz_report(void)
 static void
 fuzz_form(ngx_http_im_call_t *call, json_t *json)
 {
+    int                      online;
     size_t                   i;
     json_t                  *row;
     json_int_t               n, more;
@@ -524,6 +525,15 @@ fuzz_form(ngx_http_im_call_t *call, json_t *json)
             fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT,
                                        "{s:s, s:s, s:s}", "id", &s[0],
                                        "name", &s[1], "img", &s[2])
+                        == 0);
+        }
+
+    } else if (fuzz_is(op, "user_online")) {
+        fuzz_assert(json_is_array(json));
+
+        json_array_foreach(json, i, row) {
+            fuzz_assert(json_unpack_ex(row, NULL, JSON_STRICT, "{s:s, s:b}",
+                                       "id", &s[0], "online", &online)
                         == 0);
         }
 
