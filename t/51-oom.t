@@ -16,12 +16,12 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::IM;
+use Test::IM::OOM;
 
 plan skip_all => 'valgrind has an allocator of its own' if $ENV{IM_VALGRIND};
 plan skip_all => 'no gcc' if !$ENV{CI} && system 'gcc --version >/dev/null 2>&1';
 
 my $scale = $Test::IM::SCALE;
-my $full = $ENV{ASAN_OPTIONS} ? 1 : 0;
 
 # --- the site: no place of its eight may be lost
 
@@ -32,33 +32,12 @@ my $t = Test::IM->new(
     conf_im => 'im_reply full; im_user $http_user; im_trusted $backend;',
     conf_main => 'env IM_OOM;',
 );
-my ($lib, $file) = map { "$t->{dir}/$_" } qw(oom.so oom);
-
-is(system('gcc', qw(-O1 -g -fno-omit-frame-pointer -shared -fPIC -o), $lib, "$FindBin::Bin/fault/oom.c", '-ldl'), 0,
-   'the allocator is built') or BAIL_OUT('gcc');
-$t->write_file('oom', "\0" x 4096);
-$t->start_redis;
-
-{
-    local $ENV{LD_PRELOAD} = $lib;
-    local $ENV{IM_OOM} = $file;
-    local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:verify_asan_link_order=0" if $full;
-    $t->start;
-}
+my $oom = Test::IM::OOM->start($t);
 
 my ($pid) = $t->worker_pids;
 
 # ids of what was done may be there when the response fails after all
 $Test::IM::OpenAPI::ON = 0;
-
-sub order { open my $fh, '+<:raw', $file or die "$file: $!"; print {$fh} pack 'L5a8', @_, '' }
-sub arm { my ($n, $stays) = @_; order($pid, 0, 0, 0, 0); order($pid, $n, $stays, 0, 0) }
-
-sub disarm {    # how often it failed, and where first
-    my (undef, undef, undef, undef, $failed, $where) = unpack 'L5Z*', slurp($file);
-    order($pid, 0, 0, 0, 0);
-    return ($failed, $where =~ s{.*/}{}r || 'nginx');
-}
 
 sub ask {       # the response, undef when the connection was closed
     my ($path, $data, @headers) = @_;
@@ -134,9 +113,9 @@ for my $name (sort keys %call) {
     for my $stays (0, 1) {
         for (my $n = 1; $n < 3000; $n++) {
             my $text = fill($body, ++$number);
-            arm($n, $stays);
+            $oom->arm($pid, $n, $stays);
             my $r = ask($path, $text, @headers);
-            my ($failed, $where) = disarm();
+            my ($failed, $where) = $oom->disarm($pid);
             last if !$failed;
             $tries++;
             $where{$where}++;

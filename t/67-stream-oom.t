@@ -12,37 +12,19 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::IM;
+use Test::IM::OOM;
 use Test::IM::Stream;
 
 plan skip_all => 'valgrind has an allocator of its own' if $ENV{IM_VALGRIND};
 plan skip_all => 'no gcc' if !$ENV{CI} && system 'gcc --version >/dev/null 2>&1';
 
-my $full = $ENV{ASAN_OPTIONS} ? 1 : 0;
-
 my $t = Test::IM->new(redis => 0, store => "server unix:{{sock}}; timeout 2s;",
     conf_server => 'location /stream { im_stream store; }', conf_main => 'env IM_OOM;');
-my ($lib, $file) = map { "$t->{dir}/$_" } qw(oom.so oom);
+my $oom = Test::IM::OOM->start($t);
 
-is(system('gcc', qw(-O1 -g -fno-omit-frame-pointer -shared -fPIC -o), $lib, "$FindBin::Bin/fault/oom.c", '-ldl'), 0,
-   'the allocator is built') or BAIL_OUT('gcc');
-$t->write_file('oom', "\0" x 4096);
-$t->start_redis;
-{
-    local $ENV{LD_PRELOAD} = $lib;
-    local $ENV{IM_OOM} = $file;
-    local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:verify_asan_link_order=0" if $full;
-    $t->start;
-}
 my ($pid) = $t->worker_pids;
 $Test::IM::OpenAPI::ON = 0;
 
-sub order { open my $fh, '+<:raw', $file or die "$file: $!"; print {$fh} pack 'L5a8', @_, '' }
-sub arm { my ($n, $stays) = @_; order($pid, 0, 0, 0, 0); order($pid, $n, $stays, 0, 0) }
-sub disarm {
-    my (undef, undef, undef, undef, $failed) = unpack 'L5Z*', slurp($file);
-    order($pid, 0, 0, 0, 0);
-    return $failed;
-}
 sub stream { Test::IM::Stream->new($t, @_) }
 
 my $n = 0;
@@ -74,10 +56,10 @@ for my $name (qw(open resume)) {
     my (@wrong, $tries, %got);
     for my $stays (0, 1) {
         for (my $k = 1; $k < 300; $k++) {
-            arm($k, $stays);
+            $oom->arm($pid, $k, $stays);
             my $s = stream('/stream?user=bob', defined $last ? (last => $last) : ());
             $s->wait(4, sub { $_[0]->named('ready') || $_[0]->named('bye') || $_[0]{ended} });
-            my $failed = disarm();
+            my ($failed) = $oom->disarm($pid);
             $s->close, last if !$failed;
             $tries++;
             if ($s->named('ready')) {
@@ -114,10 +96,10 @@ for my $to ({ to_id => 'bob' }, { conv_id => 'g' }) {
     $s->wait_for('ready');
     for my $stays (0, 1) {
         for (my $k = 1; $k < 300; $k++) {
-            arm($k, $stays);
+            $oom->arm($pid, $k, $stays);
             my $r = eval { $t->post('/im/send/msg', { from_id => 'ann', %$to, msg => "e$k.$stays", msg_type => 0 }) };
             sleep 0.02;
-            my $failed = disarm();
+            my ($failed) = $oom->disarm($pid);
             last if !$failed;
             $tries++;
             my $sent = $r && $r->status == 200;

@@ -2,7 +2,7 @@
 -- KEYS: head, timeline, idempotency index, ids of imported messages, and for a
 --       group its members and settings
 -- ARGV: "1": the conversation may be made, or shown under another id, or "";
---       time of its creation in ms, or "" for now;
+--       time of its creation in ms, or "": now;
 --       "1": the messages count as unread, or "";
 --       of a 1:1 "A B ", its users in the order of bytes, the id that it is
 --       shown under, "0" or "1": which of them comes first, and "";
